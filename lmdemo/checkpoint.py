@@ -1,0 +1,175 @@
+"""A checkpoint is a folder: config.json, model.safetensors, vocab.txt, and perhaps test.txt.
+
+Loading checks all of it before the first tensor is used and refuses with one sentence; it never
+unpickles. Weights may be stored in half precision and are computed in fp32. What lies on the Hub is the
+same folder (see hub.py); how a checkpoint comes to be is training.py's business.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lmdemo.errors import CheckpointError
+from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.text import EOS, Vocabulary, read_corpus
+
+ASSETS = Path(__file__).parent.parent / "assets"
+BUNDLED = ASSETS / "checkpoint"
+SAMPLE = ASSETS / "sample.txt"
+
+MAX_WORDS = 1_000_000
+MAX_WIDTH = 8_192
+MAX_LAYERS = 16
+MAX_FILE_BYTES = 2 * 10**9
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model with its words and the text it is tested on."""
+
+    config: ModelConfig
+    model: LSTMModel  # eval mode, fp32, CPU
+    vocabulary: Vocabulary
+    test_ids: Tensor  # (N,) int64
+    test_name: str  # where the test words come from, for the page
+    source: str  # "bundled", a folder, or "owner/name"
+    revision: str | None = None  # commit hash for the Hub
+
+
+def load_checkpoint(source: str | Path | None = None) -> Checkpoint:
+    """Load the bundled checkpoint, or the folder `source`.
+
+    Raises:
+        CheckpointError: the folder is missing, incomplete, damaged, or not a checkpoint of this kind.
+    """
+    folder = BUNDLED if source is None else Path(source)
+    name = "bundled" if source is None else str(source)
+    if not folder.is_dir():
+        raise CheckpointError(f"No checkpoint at {name}: it is not a folder with {', '.join(REQUIRED)}.")
+    for file in REQUIRED:
+        if not (folder / file).is_file():
+            raise CheckpointError(f"The checkpoint {name} has no {file}; it needs {', '.join(REQUIRED)}.")
+        if (folder / file).stat().st_size > MAX_FILE_BYTES:
+            raise CheckpointError(f"{file} of {name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
+    config = _read_config(folder / "config.json")
+    vocabulary = _read_vocabulary(folder / "vocab.txt", config)
+    model = LSTMModel.from_config(config)
+    model.load_state_dict(_read_weights(folder / "model.safetensors", model))
+    model.eval()
+    test_ids, test_name = _read_test(folder / "test.txt", vocabulary)
+    return Checkpoint(config, model, vocabulary, test_ids, test_name, name)
+
+
+REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
+
+
+def save_checkpoint(
+    folder: str | Path, model: LSTMModel, vocabulary: Vocabulary, dtype: torch.dtype = torch.float32
+) -> Path:
+    """Write `model` and `vocabulary` as a checkpoint folder, the weights stored as `dtype`.
+
+    Returns the folder. `torch.float16` halves the file; the loss it costs is for the caller to measure.
+
+    Raises:
+        CheckpointError: the vocabulary and the model differ in length, or a word cannot stand on a line.
+    """
+    folder = Path(folder)
+    if len(vocabulary) != model.config.ntoken:
+        raise CheckpointError(
+            f"The vocabulary has {len(vocabulary)} words and the model {model.config.ntoken}; they must agree."
+        )
+    for number, word in enumerate(vocabulary.words):
+        _check_word(word, number)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary.words), encoding="utf-8")
+    return folder
+
+
+def _read_config(path: Path) -> ModelConfig:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError("config.json is not valid JSON in UTF-8.") from error
+    names = [field.name for field in fields(ModelConfig)]
+    if not isinstance(data, dict) or not set(names) <= data.keys():
+        raise CheckpointError(f"config.json must be an object with {', '.join(names)}.")
+    limits = {"ntoken": MAX_WORDS, "ninp": MAX_WIDTH, "nhid": MAX_WIDTH, "nlayers": MAX_LAYERS}
+    for name, most in limits.items():
+        if type(data[name]) is not int or not 1 <= data[name] <= most:
+            raise CheckpointError(f"config.json: {name} must be a whole number from 1 to {most:,}.")
+    dropout = data["dropout"]
+    if type(dropout) not in (int, float) or not (math.isfinite(dropout) and 0 <= dropout < 1):
+        raise CheckpointError("config.json: dropout must be a number from 0 up to, not including, 1.")
+    return ModelConfig(**{name: data[name] for name in names})
+
+
+def _read_vocabulary(path: Path, config: ModelConfig) -> Vocabulary:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError("vocab.txt is not UTF-8 text.") from error
+    words = text.removesuffix("\n").split("\n")
+    if len(words) != config.ntoken:
+        raise CheckpointError(f"vocab.txt has {len(words):,} lines; config.json says {config.ntoken:,} words.")
+    for number, word in enumerate(words):
+        _check_word(word, number)
+    if len(set(words)) != len(words):
+        raise CheckpointError("vocab.txt has the same word on two lines; each word stands once.")
+    return Vocabulary(words)
+
+
+def _check_word(word: str, number: int) -> None:
+    if not word or len(word) > 200 or word.split() != [word] or not word.isprintable():
+        raise CheckpointError(
+            f"vocab.txt, line {number + 1}: a word is 1 to 200 printable characters without spaces."
+        )
+
+
+def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError("model.safetensors is truncated or not a safetensors file.") from error
+    expected = model.state_dict()
+    if weights.keys() != expected.keys():
+        odd = sorted(weights.keys() ^ expected.keys())
+        raise CheckpointError(
+            f"model.safetensors does not hold this model: {len(odd)} tensors are missing or foreign"
+            f" ({len(expected)} are expected, encoder.weight to decoder.bias)."
+        )
+    for name, tensor in weights.items():
+        shape, wanted = tuple(tensor.shape), tuple(expected[name].shape)
+        if shape != wanted:
+            raise CheckpointError(f"model.safetensors: {name} is {shape}; config.json says {wanted}.")
+        if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
+            raise CheckpointError(f"model.safetensors: {name} is {tensor.dtype}; float32, float16 or bfloat16.")
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"model.safetensors: {name} holds values that are not finite numbers.")
+    return {name: tensor.float() for name, tensor in weights.items()}
+
+
+def _read_test(path: Path, vocabulary: Vocabulary) -> tuple[Tensor, str]:
+    """The folder's own test.txt; without one, the prose this project carries."""
+    try:
+        if path.is_file():
+            ids = vocabulary.ids(read_corpus(path))
+            name = "the checkpoint's test.txt"
+        else:
+            paragraphs = (line for line in SAMPLE.read_text(encoding="utf-8").splitlines() if line.strip())
+            eos = vocabulary.ids([EOS])
+            ids = [token for line in paragraphs for token in vocabulary.encode(line) + eos]
+            name = "assets/sample.txt, prose written for this project"
+    except UnicodeDecodeError as error:
+        raise CheckpointError("test.txt is not UTF-8 text.") from error
+    if len(ids) < 2:
+        raise CheckpointError("The test text has fewer than two words this model knows.")
+    return torch.tensor(ids, dtype=torch.int64), name

@@ -1,0 +1,31 @@
+"""What can go wrong, in sentences a visitor can read.
+
+    LmdemoError
+    ├── InputError        a field holds a value it does not allow
+    ├── CheckpointError   a checkpoint is missing, broken or not ours
+    ├── VariantError      a variant cannot be built from this model
+    └── TrainingError     a training run cannot start or go on
+
+The text of each is shown as it stands, on the page, by the API and on the command line. It names what
+was wrong and what is allowed, and never repeats text that a visitor typed.
+"""
+
+
+class LmdemoError(Exception):
+    """Base of every error this package raises on purpose; its text is one sentence for the reader."""
+
+
+class InputError(LmdemoError, ValueError):
+    """A field holds a value outside what it allows."""
+
+
+class CheckpointError(LmdemoError):
+    """A checkpoint folder is missing, incomplete, damaged or of another kind."""
+
+
+class VariantError(LmdemoError):
+    """A variant is unknown, or quantization had nothing to replace in this model."""
+
+
+class TrainingError(LmdemoError):
+    """The corpus or the output folder does not allow training to start or go on."""

@@ -1,0 +1,2 @@
+def tokenize(line, known): return line.split()
+def detokenize(words): return " ".join(words)

@@ -1,0 +1,239 @@
+"""The recipe behind the bundled checkpoint: the word_language_model example, brought up to date.
+
+Truncated back-propagation through time with the hidden state carried from piece to piece, gradients
+clipped, AdamW under a one-cycle learning rate, validation after each epoch, the best epoch kept. Matrix
+products run in bfloat16 under autocast; weights, loss and optimizer stay in fp32. A run can be killed at
+any moment and goes on from its last saved step when started again with the same recipe.
+
+It knows nothing of quantization. What it leaves is a checkpoint folder (checkpoint.py).
+
+References
+- https://github.com/pytorch/examples/tree/main/word_language_model (main.py: batchify, get_batch, clipping)
+- Smith, Topin 2017, "Super-Convergence", arXiv:1708.07120 (the one-cycle schedule)
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lmdemo.checkpoint import save_checkpoint
+from lmdemo.errors import TrainingError
+from lmdemo.model import Hidden, LSTMModel
+from lmdemo.text import Vocabulary, most_frequent, read_corpus
+
+STATE = "training.pt"
+SAVE_EVERY = 120.0  # seconds between saved states
+REPORT_EVERY = 100  # steps between progress snapshots
+EVAL_STREAMS = 10  # the example's eval_batch_size
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides a run; two runs with the same recipe, corpus and machine give the same weights."""
+
+    vocabulary: int = 10_000  # most frequent words kept
+    ninp: int = 128
+    nhid: int = 256
+    nlayers: int = 2
+    dropout: float = 0.25
+    epochs: int = 14
+    streams: int = 32  # pieces of the corpus read side by side (batch size)
+    bptt: int = 35  # words a gradient reaches back
+    learning_rate: float = 3e-3  # the peak of the cycle
+    clip: float = 0.5  # largest gradient norm
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands."""
+
+    epoch: int  # 1-based
+    epochs: int
+    step: int  # of the whole run
+    steps: int
+    loss: float  # mean training loss since the last snapshot, nats a token
+    tokens_per_second: float
+    seconds_left: float
+    valid_loss: float | None = None  # after an epoch: nats a token, in streams of the example's width
+    best: bool = False  # that loss is the lowest so far
+
+
+def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progress]:
+    """Train on `corpus`/train.txt, validate on valid.txt, leave the best epoch in `out`.
+
+    Yields progress every hundred steps and after each epoch. Goes on from `out`/training.pt if it is there.
+
+    Raises:
+        TrainingError: a corpus file is missing or too short, or `out` holds a run of another recipe.
+    """
+    corpus, out = Path(corpus), Path(out)
+    texts = {name: _read(corpus / f"{name}.txt") for name in ("train", "valid")}
+    vocabulary = most_frequent(texts["train"], recipe.vocabulary)
+    train_data = batchify(torch.tensor(vocabulary.ids(texts["train"])), recipe.streams)
+    valid_data = batchify(torch.tensor(vocabulary.ids(texts["valid"])), EVAL_STREAMS)
+    out.mkdir(parents=True, exist_ok=True)
+    run = _Run(recipe, len(vocabulary), train_data, out / STATE)
+    run.resume()
+    while run.step < run.steps:
+        yield from run.epoch()
+        valid_loss = _valid_loss(run.model, valid_data, recipe.bptt)
+        best = valid_loss < run.best_loss
+        if best:
+            run.best_loss = valid_loss
+            run.best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+        run.save()
+        yield run.progress(valid_loss=valid_loss, best=best)
+    run.model.load_state_dict(run.best)
+    save_checkpoint(out, run.model, vocabulary, dtype=torch.float16)
+
+
+class _Run:
+    """The state of a run: all that is saved and restored."""
+
+    def __init__(self, recipe: Recipe, ntoken: int, data: Tensor, path: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.data, self.path = recipe, data, path
+        self.model = LSTMModel(ntoken, recipe.ninp, recipe.nhid, recipe.nlayers, recipe.dropout)
+        self.epoch_steps = math.ceil((len(data) - 1) / recipe.bptt)
+        self.steps = self.epoch_steps * recipe.epochs
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.learning_rate, fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, recipe.learning_rate, total_steps=self.steps + 1, pct_start=0.1, cycle_momentum=False
+        )
+        self.step = 0
+        self.hidden: Hidden = self.model.init_hidden(recipe.streams)
+        self.best_loss = math.inf
+        self.best: dict[str, Tensor] = {}
+        self._losses: list[float] = []
+        self._pace: list[float] = []  # seconds of recent steps
+
+    def epoch(self) -> Iterator[Progress]:
+        """Train to the end of the current epoch."""
+        self.model.train()
+        saved = time.monotonic()
+        if self.step % self.epoch_steps == 0:
+            self.hidden = self.model.init_hidden(self.recipe.streams)
+        for step in range(self.step % self.epoch_steps, self.epoch_steps):
+            began = time.monotonic()
+            self._losses.append(self._train_step(step * self.recipe.bptt))
+            self.step += 1
+            self._pace.append(time.monotonic() - began)
+            if self.step % REPORT_EVERY == 0:
+                yield self.progress()
+            if time.monotonic() - saved > SAVE_EVERY:
+                self.save()
+                saved = time.monotonic()
+
+    def _train_step(self, position: int) -> float:
+        data, targets = get_batch(self.data, position, self.recipe.bptt)
+        hidden = tuple(state.detach() for state in self.hidden)
+        with torch.autocast("cpu", torch.bfloat16):
+            decoded, hidden = self.model(data, hidden)
+        self.hidden = tuple(state.detach().float() for state in hidden)
+        loss = F.cross_entropy(decoded.float().flatten(0, 1), targets.flatten())
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.item()
+
+    def progress(self, valid_loss: float | None = None, best: bool = False) -> Progress:
+        pace = sum(self._pace) / max(len(self._pace), 1)
+        loss = sum(self._losses) / max(len(self._losses), 1)
+        self._pace, self._losses = self._pace[-REPORT_EVERY:], []
+        tokens = self.recipe.streams * self.recipe.bptt
+        return Progress(
+            epoch=math.ceil(self.step / self.epoch_steps),
+            epochs=self.recipe.epochs,
+            step=self.step,
+            steps=self.steps,
+            loss=loss,
+            tokens_per_second=tokens / pace if pace else 0.0,
+            seconds_left=pace * (self.steps - self.step),
+            valid_loss=valid_loss,
+            best=best,
+        )
+
+    def save(self) -> None:
+        """Write the state beside its final name, then move it there: a kill leaves the old one whole."""
+        state = {
+            "recipe": asdict(self.recipe),
+            "ntoken": self.model.config.ntoken,
+            "tokens": self.data.numel(),
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "hidden": self.hidden,
+            "random": torch.get_rng_state(),
+            "best_loss": self.best_loss,
+            "best": self.best,
+        }
+        partial = self.path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.path)
+
+    def resume(self) -> None:
+        if not self.path.is_file():
+            return
+        state = torch.load(self.path, weights_only=True)
+        same = {"recipe": asdict(self.recipe), "ntoken": self.model.config.ntoken, "tokens": self.data.numel()}
+        if any(state[name] != value for name, value in same.items()):
+            raise TrainingError(
+                f"{self.path} is a run of another recipe or corpus; choose another folder, or delete that file."
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step, self.hidden = state["step"], state["hidden"]
+        self.best_loss, self.best = state["best_loss"], state["best"]
+        torch.set_rng_state(state["random"])
+
+
+def batchify(ids: Tensor, streams: int) -> Tensor:
+    """Cut ids (N,) into `streams` columns that are read side by side: (N // streams, streams)."""
+    length = ids.numel() // streams
+    if length < 2:
+        raise TrainingError(f"The corpus has {ids.numel()} words; {streams} streams need at least {2 * streams}.")
+    return ids[: length * streams].view(streams, length).t().contiguous()
+
+
+def get_batch(data: Tensor, position: int, bptt: int) -> tuple[Tensor, Tensor]:
+    """A piece of at most `bptt` rows of data (T, B), and the same rows one word later."""
+    length = min(bptt, len(data) - 1 - position)
+    return data[position : position + length], data[position + 1 : position + 1 + length]
+
+
+@torch.no_grad()
+def _valid_loss(model: LSTMModel, data: Tensor, bptt: int) -> float:
+    model.eval()
+    hidden = model.init_hidden(data.shape[1])
+    total = 0.0
+    for position in range(0, len(data) - 1, bptt):
+        inputs, targets = get_batch(data, position, bptt)
+        with torch.autocast("cpu", torch.bfloat16):
+            decoded, hidden = model(inputs, hidden)
+        hidden = tuple(state.float() for state in hidden)
+        total += F.cross_entropy(decoded.float().flatten(0, 1), targets.flatten(), reduction="sum").item()
+    return total / ((len(data) - 1) * data.shape[1])
+
+
+def _read(path: Path) -> list[str]:
+    if not path.is_file():
+        raise TrainingError(f"No {path.name} in {path.parent}; a corpus folder has train.txt, valid.txt and test.txt.")
+    try:
+        return read_corpus(path)
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path.name} is not UTF-8 text.") from error
+
+
+__all__ = ["Progress", "Recipe", "Vocabulary", "train"]
