@@ -1,0 +1,34 @@
+"""Dynamic quantization of an LSTM word language model, measured: the public names of the engine."""
+
+from lmdemo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lmdemo.errors import CheckpointError, InputError, LmdemoError, TrainingError, VariantError
+from lmdemo.evaluation import Comparison, EvalResult, compare, evaluate
+from lmdemo.generation import Generation, generate
+from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.size import serialized_size, sizes
+from lmdemo.text import Vocabulary
+from lmdemo.variants import VARIANTS, build_variants
+
+__all__ = [
+    "VARIANTS",
+    "Checkpoint",
+    "CheckpointError",
+    "Comparison",
+    "EvalResult",
+    "Generation",
+    "InputError",
+    "LSTMModel",
+    "LmdemoError",
+    "ModelConfig",
+    "TrainingError",
+    "VariantError",
+    "Vocabulary",
+    "build_variants",
+    "compare",
+    "evaluate",
+    "generate",
+    "load_checkpoint",
+    "save_checkpoint",
+    "serialized_size",
+    "sizes",
+]

@@ -129,9 +129,7 @@ def _read_vocabulary(path: Path, config: ModelConfig) -> Vocabulary:
 
 def _check_word(word: str, number: int) -> None:
     if not word or len(word) > 200 or word.split() != [word] or not word.isprintable():
-        raise CheckpointError(
-            f"vocab.txt, line {number + 1}: a word is 1 to 200 printable characters without spaces."
-        )
+        raise CheckpointError(f"vocab.txt, line {number + 1}: a word is 1 to 200 printable characters without spaces.")
 
 
 def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:

@@ -1,0 +1,192 @@
+"""The loss of a model over a slice of text, and a timed comparison of several.
+
+The loss is the tutorial's: windows of `window` words at batch 1, the hidden state carried from one to the
+next, the mean over words. int8 quantizes activations over a whole window, so its loss depends on the
+window a little: compare at one window. A timing is a pair: the variants take turns, block by block, in one
+run, in random order, and the ratio of the seconds of the same block is what is reported.
+
+Reference: Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval)
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lmdemo.inputs import whole_number
+
+MAX_TOKENS = 20_000  # in one run
+MAX_WINDOW = 1_000
+BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
+FEWEST_BLOCKS = 6  # below this an interval says nothing
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """The loss of one model over a slice, and how long that took."""
+
+    loss: float  # mean negative log-likelihood, nats a token
+    tokens: int  # predicted
+    seconds: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss)."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    @property
+    def tokens_per_second(self) -> float:
+        """tokens ÷ seconds."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median with its 95 % bootstrap interval; `low` and `high` are NaN when the sample is too small."""
+
+    median: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A snapshot of a comparison; the last one is `final`."""
+
+    window: int
+    tokens: int  # to be predicted in all
+    results: Mapping[str, EvalResult]  # so far
+    block_tokens: tuple[int, ...]  # tokens of each block done
+    block_seconds: Mapping[str, tuple[float, ...]]  # seconds of each block done, the same blocks for all
+    final: bool
+
+    @property
+    def baseline(self) -> str:
+        """The variant that the others are compared with: the first."""
+        return next(iter(self.results))
+
+    def speed(self, name: str) -> Interval:
+        """Tokens a second over the blocks."""
+        return median_interval(np.divide(self.block_tokens, self.block_seconds[name]))
+
+    def speedup(self, name: str) -> Interval:
+        """How many times as fast as the baseline, block by block."""
+        return median_interval(np.divide(self.block_seconds[self.baseline], self.block_seconds[name]))
+
+
+def check_slice(tokens: object, window: object, available: int) -> tuple[int, int]:
+    """The slice length and window as integers, or `InputError` with the range of the one that is wrong."""
+    most = min(MAX_TOKENS, available)
+    return (
+        whole_number("Tokens", tokens, min(100, most), most),
+        whole_number("Window", window, 1, MAX_WINDOW),
+    )
+
+
+def evaluate(model: nn.Module, ids: Tensor, window: int = 25) -> EvalResult:
+    """The loss of `model` on ids (N,), N - 1 words predicted, in windows of `window` words.
+
+    Raises:
+        InputError: fewer than two ids, or a window outside 1 to 1,000.
+    """
+    _check(ids, window)
+    reading = _Reading(model, ids, window)
+    reading.read(reading.windows)
+    return reading.result()
+
+
+def compare(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> Iterator[Comparison]:
+    """Evaluate all models on ids (N,) in turn, block by block; an iterator of snapshots, the last one final.
+
+    The first window is read once by each beforehand, and not counted, so that none pays for a cold start.
+
+    Raises:
+        InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
+    """
+    _check(ids, window)
+    return _snapshots(models, ids, window)
+
+
+def median_interval(values: np.ndarray) -> Interval:
+    """The median of values (n,) with a 95 % percentile bootstrap interval, reproducible."""
+    n = len(values)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    if n < FEWEST_BLOCKS:
+        return Interval(float(np.median(values)), math.nan, math.nan, n)
+    resampled = np.random.default_rng(0).choice(values, (RESAMPLES, n))
+    low, high = np.quantile(np.median(resampled, axis=1), (0.025, 0.975))
+    return Interval(float(np.median(values)), float(low), float(high), n)
+
+
+def _check(ids: Tensor, window: object) -> None:
+    whole_number("The number of test words", len(ids), 2, 10**9)
+    whole_number("Window", window, 1, MAX_WINDOW)
+
+
+def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Iterator[Comparison]:
+    for model in models.values():
+        _Reading(model, ids[: window + 1], window).read(1)
+    readings = {name: _Reading(model, ids, window) for name, model in models.items()}
+    windows = next(iter(readings.values())).windows
+    block = max(1, windows // BLOCKS)
+    block_tokens: list[int] = []
+    block_seconds: dict[str, list[float]] = {name: [] for name in models}
+    order = np.random.default_rng(0)
+    for start in range(0, windows, block):
+        before = start * window
+        block_tokens.append(min(before + block * window, len(ids) - 1) - before)
+        for name in order.permutation(list(models)):
+            block_seconds[name].append(readings[name].read(block))
+        yield Comparison(
+            window=window,
+            tokens=len(ids) - 1,
+            results={name: reading.result() for name, reading in readings.items()},
+            block_tokens=tuple(block_tokens),
+            block_seconds={name: tuple(seconds) for name, seconds in block_seconds.items()},
+            final=start + block >= windows,
+        )
+
+
+class _Reading:
+    """One model on its way through the slice."""
+
+    def __init__(self, model: nn.Module, ids: Tensor, window: int) -> None:
+        self.model, self.ids, self.window = model, ids, window
+        self.windows = math.ceil((len(ids) - 1) / window)
+        self.hidden = model.init_hidden(1)
+        self.position = 0
+        self.total = 0.0  # negative log-likelihood, nats
+        self.seconds = 0.0
+
+    def read(self, windows: int) -> float:
+        """Read the next `windows` windows, or what is left; returns the seconds it took.
+
+        Inference mode is entered here because its state belongs to a thread, and the steps of a generator
+        may run on several.
+        """
+        began = time.perf_counter()
+        with torch.inference_mode():
+            for _ in range(windows):
+                length = min(self.window, len(self.ids) - 1 - self.position)
+                if length <= 0:
+                    break
+                data = self.ids[self.position : self.position + length].unsqueeze(1)  # (T, 1)
+                targets = self.ids[self.position + 1 : self.position + 1 + length]  # (T,)
+                decoded, self.hidden = self.model(data, self.hidden)  # (T, 1, ntoken)
+                self.total += F.cross_entropy(decoded.flatten(0, 1), targets, reduction="sum").item()
+                self.position += length
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        return seconds
+
+    def result(self) -> EvalResult:
+        """The loss over what was read so far."""
+        return EvalResult(self.total / max(self.position, 1), self.position, self.seconds)

@@ -1,0 +1,188 @@
+"""Variants writing side by side from one prompt, with the same noise at the same position.
+
+The variants take turns in slices of equal computing time, so a faster one runs ahead exactly as far as it
+is faster. It knows nothing of how a text is shown.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import nn
+
+from lmdemo.inputs import flag, plain_text, real_number, whole_number
+from lmdemo.sampling import Sampler
+from lmdemo.text import EOS, UNK, Vocabulary
+
+MAX_PROMPT = 2_000  # characters
+MAX_WORDS = 1_000
+MAX_TEMPERATURE = 5.0
+MAX_TOP_K = 1_000
+MAX_SEED = 2**32 - 1
+SLICE = 0.01  # seconds of computing a variant's turn takes
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """What a visitor asks for; making one checks every field and raises `InputError`."""
+
+    prompt: str = ""
+    words: int = 100
+    temperature: float = 1.0
+    top_k: int = 0
+    seed: int = 1
+    allow_unk: bool = False
+
+    def __post_init__(self) -> None:
+        checked = {
+            "prompt": plain_text("Prompt", self.prompt, MAX_PROMPT),
+            "words": whole_number("Words", self.words, 1, MAX_WORDS),
+            "temperature": real_number("Temperature", self.temperature, 0, MAX_TEMPERATURE, " (0 is greedy)"),
+            "top_k": whole_number("Top-k", self.top_k, 0, MAX_TOP_K, " (0 is all words)"),
+            "seed": whole_number("Seed", self.seed, 0, MAX_SEED),
+            "allow_unk": flag("Allow <unk>", self.allow_unk),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What one variant has written so far."""
+
+    words: tuple[str, ...]
+    seconds: float  # computing: the model and the choice of the word, noise included; not the prompt
+    done: bool
+
+    @property
+    def words_per_second(self) -> float:
+        """Words ÷ seconds; 0 before the first word."""
+        return len(self.words) / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A snapshot of all variants; the last one is `final`."""
+
+    settings: GenerationSettings
+    prompt: tuple[str, ...]  # the prompt in the model's words, `<unk>` for those it does not have
+    unknown: tuple[str, ...]  # words of the prompt, as typed, that the model does not have
+    writings: Mapping[str, Writing]
+    final: bool
+
+    @property
+    def compared(self) -> int:
+        """Positions that every variant has reached."""
+        return min(len(writing.words) for writing in self.writings.values())
+
+    @cached_property
+    def differences(self) -> tuple[int, ...]:
+        """The positions, from 0, that all have reached and where not all words are the same."""
+        columns = zip(*(writing.words for writing in self.writings.values()), strict=False)
+        return tuple(position for position, words in enumerate(columns) if len(set(words)) > 1)
+
+    @property
+    def first_difference(self) -> int | None:
+        """The first of `differences`, or None."""
+        return self.differences[0] if self.differences else None
+
+
+def generate(
+    models: Mapping[str, nn.Module],
+    vocabulary: Vocabulary,
+    prompt: str,
+    words: int = 100,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int = 1,
+    *,
+    allow_unk: bool = False,
+) -> Iterator[Generation]:
+    """Let every model write `words` words after `prompt`; an iterator of snapshots, the last one final.
+
+    Args:
+        models: variants by name, as `build_variants` gives them.
+        vocabulary: the words of these models.
+        prompt: text; empty starts a paragraph of its own.
+        words: 1 to 1,000.
+        temperature: 0 (greedy) to 5; logits are divided by it.
+        top_k: 1 to 1,000 keeps that many likeliest words; 0 keeps all.
+        seed: 0 to 2**32 - 1. Same seed, same machine: same texts.
+        allow_unk: let `<unk>` be written; otherwise it is never chosen.
+
+    Raises:
+        InputError: at once, before the first snapshot, for a field out of its range.
+    """
+    settings = GenerationSettings(prompt, words, temperature, top_k, seed, allow_unk)
+    return _snapshots(models, vocabulary, settings)
+
+
+def _snapshots(
+    models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings
+) -> Iterator[Generation]:
+    typed = vocabulary.tokenize(settings.prompt)
+    ids = vocabulary.ids(typed)
+    unk = vocabulary.id(UNK)
+    sampler = Sampler(
+        len(vocabulary),
+        settings.temperature,
+        settings.top_k,
+        settings.seed,
+        banned=[] if settings.allow_unk or unk is None else [unk],
+    )
+    # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
+    start = vocabulary.id(EOS) or 0
+    writers = {name: _Writer(model, [start, *ids], sampler) for name, model in models.items()}
+    final = False
+    while not final:
+        for writer in writers.values():
+            writer.write(settings.words, SLICE)
+        final = all(len(writer.ids) == settings.words for writer in writers.values())
+        yield Generation(
+            settings=settings,
+            prompt=tuple(vocabulary.words[word] for word in ids),
+            unknown=tuple(dict.fromkeys(word for word in typed if word not in vocabulary)),
+            writings={
+                name: Writing(
+                    tuple(vocabulary.words[word] for word in writer.ids),
+                    writer.seconds,
+                    len(writer.ids) == settings.words,
+                )
+                for name, writer in writers.items()
+            },
+            final=final,
+        )
+
+
+class _Writer:
+    """One variant at work: its hidden state, the words it chose, the seconds they took."""
+
+    def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler) -> None:
+        self.model, self.sampler = model, sampler
+        self.ids: list[int] = []
+        self.seconds = 0.0
+        with torch.inference_mode():
+            # the last word is left for the first step, so that every word written is timed alike
+            self.word = torch.tensor([primer[-1:]])  # (1, 1)
+            self.hidden = model.init_hidden(1)
+            if primer[:-1]:
+                embedded = model.encoder(torch.tensor(primer[:-1]).unsqueeze(1))  # (T, 1, ninp)
+                _, self.hidden = model.rnn(embedded, self.hidden)
+
+    def write(self, words: int, seconds: float) -> None:
+        """Write on until `words` words stand or `seconds` have passed; at least one word.
+
+        Inference mode is entered here, not around the generator: its state belongs to a thread, and the
+        steps of a generator may run on several.
+        """
+        with torch.inference_mode():
+            began = now = time.perf_counter()
+            while len(self.ids) < words and (now == began or now - began < seconds):
+                logits, self.hidden = self.model(self.word, self.hidden)  # (1, 1, ntoken)
+                word = self.sampler.pick(logits.view(-1), len(self.ids))
+                self.word = self.word.new_full((1, 1), word)
+                self.ids.append(word)
+                now = time.perf_counter()
+            self.seconds += now - began

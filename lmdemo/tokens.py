@@ -1,2 +1,0 @@
-def tokenize(line, known): return line.split()
-def detokenize(words): return " ".join(words)
