@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from lmdemo.errors import CheckpointError
@@ -88,7 +88,7 @@ def save_checkpoint(
         _check_word(word, number)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
+    (folder / "model.safetensors").write_bytes(save(weights))
     (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary.words), encoding="utf-8")
     return folder

@@ -5,8 +5,9 @@ is faster. It knows nothing of how a text is shown.
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -53,8 +54,13 @@ class Writing:
     """What one variant has written so far."""
 
     words: tuple[str, ...]
-    seconds: float  # computing: the model and the choice of the word, noise included; not the prompt
+    times: tuple[float, ...]  # computing seconds up to each word: model, noise and choice, not the prompt
     done: bool
+
+    @property
+    def seconds(self) -> float:
+        """Computing seconds so far."""
+        return self.times[-1] if self.times else 0.0
 
     @property
     def words_per_second(self) -> float:
@@ -87,6 +93,15 @@ class Generation:
     def first_difference(self) -> int | None:
         """The first of `differences`, or None."""
         return self.differences[0] if self.differences else None
+
+    def at(self, seconds: float) -> "Generation":
+        """The snapshot as it stood when each variant had computed for `seconds`: a replay needs no computing."""
+        writings = {}
+        for name, writing in self.writings.items():
+            count = bisect_right(writing.times, seconds)
+            done = writing.done and count == len(writing.words)
+            writings[name] = Writing(writing.words[:count], writing.times[:count], done)
+        return replace(self, writings=writings, final=all(writing.done for writing in writings.values()))
 
 
 def generate(
@@ -147,7 +162,7 @@ def _snapshots(
             writings={
                 name: Writing(
                     tuple(vocabulary.words[word] for word in writer.ids),
-                    writer.seconds,
+                    tuple(writer.times),
                     len(writer.ids) == settings.words,
                 )
                 for name, writer in writers.items()
@@ -157,12 +172,12 @@ def _snapshots(
 
 
 class _Writer:
-    """One variant at work: its hidden state, the words it chose, the seconds they took."""
+    """One variant at work: its hidden state, the words it chose, the computing seconds up to each."""
 
     def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler) -> None:
         self.model, self.sampler = model, sampler
         self.ids: list[int] = []
-        self.seconds = 0.0
+        self.times: list[float] = []
         with torch.inference_mode():
             # the last word is left for the first step, so that every word written is timed alike
             self.word = torch.tensor([primer[-1:]])  # (1, 1)
@@ -177,12 +192,13 @@ class _Writer:
         Inference mode is entered here, not around the generator: its state belongs to a thread, and the
         steps of a generator may run on several.
         """
+        before = self.times[-1] if self.times else 0.0
         with torch.inference_mode():
             began = now = time.perf_counter()
-            while len(self.ids) < words and (now == began or now - began < seconds):
+            while len(self.ids) < words and now - began < seconds:
                 logits, self.hidden = self.model(self.word, self.hidden)  # (1, 1, ntoken)
                 word = self.sampler.pick(logits.view(-1), len(self.ids))
                 self.word = self.word.new_full((1, 1), word)
                 self.ids.append(word)
                 now = time.perf_counter()
-            self.seconds += now - began
+                self.times.append(before + now - began)

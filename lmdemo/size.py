@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-MODULES = ("encoder", "rnn", "decoder")
+MODULES = {"encoder": "embedding", "rnn": "LSTM", "decoder": "decoder"}  # name -> what it is
 
 
 @dataclass(frozen=True)

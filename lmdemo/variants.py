@@ -73,6 +73,34 @@ def build_variants(model: LSTMModel, names: Iterable[str] = tuple(_TABLE)) -> di
     return {name: _TABLE[name].build(model) for name in names}
 
 
+@dataclass(frozen=True)
+class QuantizedWeight:
+    """How one weight tensor was quantized: value ≈ scale × (integer − zero point)."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+    least: int  # smallest integer that occurs
+    most: int  # largest
+
+
+def quantized_weights(model: nn.Module) -> list[QuantizedWeight]:
+    """The weights of a quantized model that have one scale a tensor, in the order they are used."""
+    found: list[tuple[str, torch.Tensor]] = []
+    for name, module in model.named_modules():
+        if isinstance(module, DynamicQuantizedLSTM):
+            found += [(f"{name}.{key}", weight) for key, weight in module.get_weight().items()]
+        elif isinstance(module, DynamicQuantizedLinear):
+            found.append((f"{name}.weight", module.weight()))
+    return [
+        QuantizedWeight(
+            name, tuple(w.shape), w.q_scale(), w.q_zero_point(), int(w.int_repr().min()), int(w.int_repr().max())
+        )
+        for name, w in found
+    ]
+
+
 def _require(model: nn.Module, kind: type[nn.Module], name: str) -> None:
     if not any(isinstance(module, kind) for module in model.modules()):
         raise VariantError(f"quantize_dynamic found no {name} to replace in this model.")

@@ -1,0 +1,26 @@
+"""lmdemo as a Space or on a laptop: load the checkpoint, build the page, launch."""
+
+import os
+import sys
+
+# Before torch: one thread for the whole process, so that timings compare; torch.set_num_threads is partly
+# thread-local and cannot be relied on in handlers. Before gradio and huggingface_hub: no telemetry.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import lmdemo
+from lmdemo.lab import Lab
+from lmdemo.ui import LAUNCH, build_page
+
+try:
+    lab = Lab(lmdemo.load_checkpoint(os.environ.get("LMDEMO_MODEL") or None))
+except lmdemo.LmdemoError as error:
+    sys.exit(f"lmdemo cannot start: {error}")
+
+demo = build_page(lab)
+
+if __name__ == "__main__":
+    lab.start()
+    demo.launch(**LAUNCH)

@@ -1,0 +1,96 @@
+"""The endpoints: plain JSON, typed, with stable names. They compute what the tabs compute."""
+
+import gradio as gr
+
+from lmdemo.errors import InputError
+from lmdemo.evaluation import Comparison
+from lmdemo.generation import Generation, GenerationSettings
+from lmdemo.lab import Lab
+from lmdemo.text import detokenize
+
+
+def build(lab: Lab) -> None:
+    """Add /generate, /sizes and /evaluate to the page being built."""
+
+    def generate(prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1) -> dict:
+        """Let every variant write on from a prompt, with the same noise at the same position.
+
+        Args:
+            prompt: Text to go on from; empty starts a paragraph.
+            words: How many words each variant writes, 1 to 1000.
+            temperature: 0 (greedy) to 5.
+            top_k: Choose among the k likeliest words, 1 to 1000; 0 is all.
+            seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
+
+        Returns:
+            Per variant its text, words, seconds and words_per_second; and first_difference, the position
+            (from 0) of the first word that differs, or null.
+        """
+        try:
+            *_, last = lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed))
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return _generation(last)
+
+    def sizes() -> list:
+        """The serialized size of every variant.
+
+        Returns:
+            Per variant the bytes torch.save writes for it, the bytes of each module saved alone, and the
+            ratio of its bytes to those of fp32.
+        """
+        return [
+            {"variant": name, "bytes": size.total, "modules": dict(size.modules), "ratio": size.ratio}
+            for name, size in lab.sizes.items()
+        ]
+
+    def evaluate(tokens: int = 2000, window: int = 25) -> list:
+        """Loss and speed of every variant on the first words of the test text, measured in turns.
+
+        Args:
+            tokens: How many words to predict, 100 to 20000 or what the test text has.
+            window: Words read in one call, 1 to 1000.
+
+        Returns:
+            Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
+            median over blocks of fp32's seconds divided by its own.
+        """
+        try:
+            *_, last = lab.compare(tokens, window)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return _comparison(last)
+
+    computing = {"concurrency_id": "compute", "concurrency_limit": 1}
+    gr.api(generate, api_name="generate", **computing)
+    gr.api(sizes, api_name="sizes", concurrency_limit=None)
+    gr.api(evaluate, api_name="evaluate", **computing)
+
+
+def _generation(generation: Generation) -> dict:
+    answer: dict = {
+        name: {
+            "text": detokenize([*generation.prompt, *writing.words]),
+            "words": list(writing.words),
+            "seconds": writing.seconds,
+            "words_per_second": writing.words_per_second,
+        }
+        for name, writing in generation.writings.items()
+    }
+    answer["first_difference"] = generation.first_difference
+    return answer
+
+
+def _comparison(comparison: Comparison) -> list[dict]:
+    return [
+        {
+            "variant": name,
+            "loss": result.loss,
+            "perplexity": result.perplexity,
+            "tokens": result.tokens,
+            "seconds": result.seconds,
+            "tokens_per_second": result.tokens_per_second,
+            "speedup": comparison.speedup(name).median,
+        }
+        for name, result in comparison.results.items()
+    ]

@@ -1,0 +1,76 @@
+"""The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives."""
+
+from collections.abc import Callable
+from html import escape
+
+import gradio as gr
+
+from lmdemo.lab import Lab
+from lmdemo.ui import about, api, evaluate, generate, markup, prose, size
+from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
+
+FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
+
+LAUNCH = {
+    "theme": THEME,
+    "css": VARIANT_COLOURS,
+    "css_paths": [STYLE],
+    "footer_links": ["api", "settings"],
+    "run_history": False,
+    "enable_monitoring": False,
+}
+
+
+def build_page(lab: Lab) -> gr.Blocks:
+    """The Blocks app over `lab`; nothing is started."""
+    with gr.Blocks(title="lmdemo: dynamic quantization, measured", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(_header(lab))
+        with gr.Tabs():
+            with gr.Tab("Generate", id="generate"):
+                writing = generate.build(lab)
+            with gr.Tab("Size", id="size"):
+                size.build(lab)
+            with gr.Tab("Evaluate", id="evaluate"):
+                measuring = evaluate.build(lab)
+            with gr.Tab("About", id="about"):
+                about.build(lab)
+        api.build(lab)
+        page.load(
+            _first_results(lab),
+            None,
+            [*writing, *measuring],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    return page
+
+
+def _first_results(lab: Lab) -> Callable[[], tuple]:
+    def fill() -> tuple:
+        first = lab.first(timeout=FIRST_WAIT)
+        if first is None:
+            return tuple(gr.skip() for _ in range(8))
+        example = first.generation
+        line = markup.status(prose.parting(example), "An example, computed here after the start.")
+        return (
+            line,
+            markup.texts(example, raw=False),
+            example,
+            example.settings.seed,
+            *evaluate.show(first.comparison),
+            first.comparison,
+        )
+
+    return fill
+
+
+def _header(lab: Lab) -> str:
+    return (
+        "<header class='top'><h1>What 8 bits change</h1>"
+        "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
+        " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
+        " Every figure is measured on this machine or says where it comes from.</p>"
+        f"<p class='facts'>{escape(prose.provenance(lab))}<br>{escape(prose.machine_facts(lab))}</p></header>"
+    )

@@ -1,0 +1,96 @@
+"""Results in sentences and figures: the only place where a number is rounded for a reader."""
+
+import math
+
+from lmdemo.evaluation import Comparison, Interval
+from lmdemo.generation import Generation
+from lmdemo.lab import Lab
+from lmdemo.size import Size
+
+
+def megabytes(size: int) -> str:
+    """Bytes as MB of 10^6."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def interval(value: Interval, unit: str = "") -> str:
+    """A median and its interval, with no more digits than the interval supports."""
+    if value.n == 0:
+        return "–"
+    if math.isnan(value.low):
+        return f"about {_significant(value.median)}{unit}"
+    width = max(value.high - value.low, 1e-9)
+    digits = max(0, min(3, math.ceil(-math.log10(width / 2))))
+    low, median, high = (f"{number:,.{digits}f}" for number in (value.low, value.median, value.high))
+    return f"{median}{unit}" if low == high else f"{median}{unit} ({low} – {high})"
+
+
+def parting(generation: Generation) -> str:
+    """Where the texts differ, in one sentence."""
+    names = " and ".join(generation.writings)
+    if generation.compared == 0:
+        return f"{names} are starting."
+    if generation.first_difference is None:
+        return f"No word differs so far: {generation.compared:,} of {generation.compared:,} are the same."
+    return (
+        f"{len(generation.differences):,} of {generation.compared:,} words differ,"
+        f" first at word {generation.first_difference + 1:,}."
+    )
+
+
+def unknown_words(generation: Generation) -> str:
+    """Which words of the prompt the model does not have; empty if it has them all."""
+    if not generation.unknown:
+        return ""
+    shown = ", ".join(generation.unknown[:5]) + (" …" if len(generation.unknown) > 5 else "")
+    return f"Not in the model’s vocabulary, read as <unk>: {shown}"
+
+
+def size_sentence(sizes: dict[str, Size]) -> str:
+    """What the size bars mean: what shrank, what did not, and why."""
+    (base_name, base), *others = sizes.items()
+    name, other = others[0]
+    shrunk = (other.modules["rnn"] + other.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
+    share = base.modules["encoder"] / base.total
+    return (
+        f"{name} takes {other.ratio:.0%} of the bytes of {base_name}. LSTM and decoder shrank to {shrunk:.0%}:"
+        " a weight is one byte where it was four. The embedding did not change: the tutorial’s call names LSTM"
+        f" and Linear only, and the embedding is {share:.0%} of {base_name} here."
+    )
+
+
+def verdict(comparison: Comparison) -> str:
+    """What the comparison says, in two sentences."""
+    base_name = comparison.baseline
+    name = next(other for other in comparison.results if other != base_name)
+    speedup, base, other = comparison.speedup(name), comparison.results[base_name], comparison.results[name]
+    loss = f"Its loss differs by {other.loss - base.loss:+.4f} nats a word (perplexity {other.perplexity:.1f}"
+    loss += f" against {base.perplexity:.1f}) over {base.tokens:,} words."
+    if math.isnan(speedup.low):
+        return (
+            f"{name} runs at about {_significant(speedup.median)}× {base_name}; too few blocks for an interval. {loss}"
+        )
+    if speedup.low <= 1 <= speedup.high:
+        return f"The noise on this machine hides any difference in speed ({interval(speedup, '×')}). {loss}"
+    return f"{name} runs at {interval(speedup, '×')} the speed of {base_name}. {loss}"
+
+
+def provenance(lab: Lab) -> str:
+    """Which checkpoint is loaded and from where."""
+    config, source = lab.checkpoint.config, lab.checkpoint.source
+    origin = "bundled with the app" if source == "bundled" else f"from {source}"
+    return (
+        f"checkpoint {origin}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},"
+        f" tested on {lab.checkpoint.test_name}"
+    )
+
+
+def machine_facts(lab: Lab) -> str:
+    """What a timing here depends on."""
+    machine = lab.machine
+    threads = "1 thread" if machine.threads == 1 else f"{machine.threads} threads"
+    return f"{machine.cpu} ({machine.capability}), torch {machine.torch}, engine {machine.engine}, {threads}"
+
+
+def _significant(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,24 @@
+"""The look: system fonts, quiet greys, one colour a variant. Layout and type are in assets/style.css."""
+
+import gradio as gr
+
+from lmdemo.checkpoint import ASSETS
+from lmdemo.plots import COLOURS
+
+STYLE = ASSETS / "style.css"
+SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "Liberation Mono", "monospace")
+
+THEME = gr.themes.Base(
+    primary_hue="blue", secondary_hue="blue", neutral_hue="slate", radius_size="md", font=SANS, font_mono=MONO
+).set(
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_500",
+    button_primary_text_color="white",
+    slider_color="*primary_600",
+    block_label_text_weight="600",
+    block_title_text_weight="600",
+)
+VARIANT_COLOURS = ":root{" + "".join(f"--{name}:{colour};" for name, colour in COLOURS.items()) + "}"
