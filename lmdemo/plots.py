@@ -43,7 +43,7 @@ def size_bars(sizes: Mapping[str, Size]) -> go.Figure:
         )
     _calm(figure, height=90 + 85 * len(names))
     figure.update_layout(barmode="stack", bargap=0.25, showlegend=False, uniformtext={"minsize": 10, "mode": "hide"})
-    figure.update_xaxes(title="MB on disk, as torch.save writes it", rangemode="tozero")
+    figure.update_xaxes(title_text="MB on disk, as torch.save writes it", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 
@@ -66,8 +66,8 @@ def speed_lines(comparison: Comparison) -> go.Figure:
             hovertemplate=f"{name}: %{{y:,.0f}} words/s<extra></extra>",
         )
     _calm(figure, height=300)
-    figure.update_xaxes(title="words read", range=[0, comparison.tokens * 1.02])
-    figure.update_yaxes(title="words a second", rangemode="tozero", tickformat="~s")
+    figure.update_xaxes(title_text="words read", range=[0, comparison.tokens * 1.02])
+    figure.update_yaxes(title_text="words a second", rangemode="tozero", tickformat="~s")
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, showlegend=True)
     return figure
 

@@ -34,7 +34,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
         )
     with gr.Row(elem_classes="buttons"):
         measure = gr.Button("Measure", variant="primary")
-        stop = gr.Button("Stop", variant="stop")
+        stop = gr.Button("Stop")
     status = gr.HTML(markup.status("Measuring on this machine …"), elem_id="measuring-status")
     table = gr.HTML(elem_id="results")
     chart = gr.Plot(label="Words a second, block by block", show_label=False, container=False, elem_id="speeds")

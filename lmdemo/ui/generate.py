@@ -18,7 +18,6 @@ EXAMPLES = [
     "The ship had been three days at sea when the captain",
     "She opened the letter, and",
     "I walked along the shore, looking for",
-    "There was no one in the house but",
 ]
 SLOW_MOTION = 20  # times slower than it was computed
 
@@ -29,21 +28,22 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     examples = gr.Dataset(
         components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values", elem_id="examples"
     )
-    with gr.Row(elem_classes="controls"):
-        words = gr.Slider(1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.")
-        temperature = gr.Slider(
-            0, MAX_TEMPERATURE, 1.0, step=0.05, label="Temperature", info="0 always takes the likeliest word."
-        )
-        top_k = gr.Number(0, precision=0, label="Top-k", info="Choose among the k likeliest; 0 is all.")
-        seed = gr.Number(1, precision=0, label="Seed", info="Same seed, same noise for every variant.")
+    with gr.Accordion("Words, temperature, top-k, seed", open=False):
+        with gr.Row():
+            words = gr.Slider(1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.")
+            temperature = gr.Slider(
+                0, MAX_TEMPERATURE, 1.0, step=0.05, label="Temperature", info="0 always takes the likeliest word."
+            )
+        with gr.Row():
+            top_k = gr.Number(0, precision=0, label="Top-k", info="Choose among the k likeliest; 0 is all.")
+            seed = gr.Number(1, precision=0, label="Seed", info="Same seed, same noise for every variant.")
+        allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
     with gr.Row(elem_classes="buttons"):
         write = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
         replay = gr.Button(f"Replay {SLOW_MOTION}× slower")
-        stop = gr.Button("Stop", variant="stop")
-    with gr.Row(elem_classes="switches"):
-        raw = gr.Checkbox(False, label="Raw tokens", container=False)
-        allow_unk = gr.Checkbox(False, label="Allow <unk>", container=False)
+        stop = gr.Button("Stop")
+        raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
     status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
     last = gr.State(None)

@@ -36,7 +36,7 @@ def _column(name: str, writing: Writing, generation: Generation, raw: bool, fast
     share = speed / fastest if fastest else 0
     return (
         f'<section class="text" style="--variant:var(--{escape(name)})" aria-label="{escape(name)}">'
-        f"<header><h3>{escape(name)}</h3><span>{speed:,.0f} words/s</span></header>"
+        f"<header><h3>{escape(name)}</h3><span>{prose.rate(speed)}</span></header>"
         f'<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i></div>'
         f"<p>{_words(generation, writing, raw)}</p></section>"
     )

@@ -53,7 +53,9 @@ def _first_results(lab: Lab) -> Callable[[], tuple]:
         if first is None:
             return tuple(gr.skip() for _ in range(8))
         example = first.generation
-        line = markup.status(prose.parting(example), "An example, computed here after the start.")
+        line = markup.status(
+            prose.parting(example), "Computed here after the start, with the first seed from 1 whose texts part."
+        )
         return (
             line,
             markup.texts(example, raw=False),

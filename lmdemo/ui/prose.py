@@ -1,6 +1,7 @@
 """Results in sentences and figures: the only place where a number is rounded for a reader."""
 
 import math
+from pathlib import Path
 
 from lmdemo.evaluation import Comparison, Interval
 from lmdemo.generation import Generation
@@ -23,6 +24,11 @@ def interval(value: Interval, unit: str = "") -> str:
     digits = max(0, min(3, math.ceil(-math.log10(width / 2))))
     low, median, high = (f"{number:,.{digits}f}" for number in (value.low, value.median, value.high))
     return f"{median}{unit}" if low == high else f"{median}{unit} ({low} – {high})"
+
+
+def rate(words_per_second: float) -> str:
+    """A speed to two figures: a single run supports no more."""
+    return f"{float(f'{words_per_second:.2g}'):,.0f} words/s"
 
 
 def parting(generation: Generation) -> str:
@@ -64,7 +70,8 @@ def verdict(comparison: Comparison) -> str:
     base_name = comparison.baseline
     name = next(other for other in comparison.results if other != base_name)
     speedup, base, other = comparison.speedup(name), comparison.results[base_name], comparison.results[name]
-    loss = f"Its loss differs by {other.loss - base.loss:+.4f} nats a word (perplexity {other.perplexity:.1f}"
+    change = f"{other.loss - base.loss:+.4f}".replace("-", "−")
+    loss = f"Its loss differs by {change} nats a word (perplexity {other.perplexity:.1f}"
     loss += f" against {base.perplexity:.1f}) over {base.tokens:,} words."
     if math.isnan(speedup.low):
         return (
@@ -78,7 +85,8 @@ def verdict(comparison: Comparison) -> str:
 def provenance(lab: Lab) -> str:
     """Which checkpoint is loaded and from where."""
     config, source = lab.checkpoint.config, lab.checkpoint.source
-    origin = "bundled with the app" if source == "bundled" else f"from {source}"
+    # a folder's name says enough; where it lies is nobody's business on a public page
+    origin = "bundled with the app" if source == "bundled" else f"from the folder {Path(source).name}"
     return (
         f"checkpoint {origin}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},"
         f" tested on {lab.checkpoint.test_name}"
