@@ -23,6 +23,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
             step=1,
             label="Words of test text",
             info="More words, a narrower interval.",
+            min_width=280,
         )
         window = gr.Slider(
             1,
@@ -31,6 +32,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
             step=1,
             label="Window",
             info="Words read in one call; the tutorial’s bptt is 25.",
+            min_width=280,
         )
     with gr.Row(elem_classes="buttons"):
         measure = gr.Button("Measure", variant="primary")
@@ -62,7 +64,10 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
         if snapshot is None:
             return markup.status("Stopped.")
         read = snapshot.results[snapshot.baseline].tokens
-        return markup.status(f"Stopped after {read:,} of {snapshot.tokens:,} words.", prose.verdict(snapshot))
+        return markup.status(
+            f"Stopped after {read:,} of {snapshot.tokens:,} words. {prose.speed_verdict(snapshot)}",
+            prose.loss_verdict(snapshot),
+        )
 
     measuring = measure.click(
         run,
@@ -84,7 +89,7 @@ def show(snapshot: Comparison) -> tuple[str, object, str]:
     """A snapshot as status, chart and table."""
     read = snapshot.results[snapshot.baseline].tokens
     if snapshot.final:
-        line = markup.status(prose.verdict(snapshot), f"Window {snapshot.window}.")
+        line = markup.status(prose.speed_verdict(snapshot), prose.loss_verdict(snapshot))
     else:
         line = markup.status(f"{read:,} of {snapshot.tokens:,} words read.", f"Window {snapshot.window}.")
     return line, speed_lines(snapshot), markup.result_table(snapshot)

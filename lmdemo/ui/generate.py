@@ -30,13 +30,25 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     )
     with gr.Accordion("Words, temperature, top-k, seed", open=False):
         with gr.Row():
-            words = gr.Slider(1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.")
+            words = gr.Slider(
+                1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.", min_width=280
+            )
             temperature = gr.Slider(
-                0, MAX_TEMPERATURE, 1.0, step=0.05, label="Temperature", info="0 always takes the likeliest word."
+                0,
+                MAX_TEMPERATURE,
+                1.0,
+                step=0.05,
+                label="Temperature",
+                info="0 always takes the likeliest word.",
+                min_width=280,
             )
         with gr.Row():
-            top_k = gr.Number(0, precision=0, label="Top-k", info="Choose among the k likeliest; 0 is all.")
-            seed = gr.Number(1, precision=0, label="Seed", info="Same seed, same noise for every variant.")
+            top_k = gr.Number(
+                0, precision=0, label="Top-k", info="Choose among the k likeliest; 0 is all.", min_width=280
+            )
+            seed = gr.Number(
+                1, precision=0, label="Seed", info="Same seed, same noise for every variant.", min_width=280
+            )
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
     with gr.Row(elem_classes="buttons"):
         write = gr.Button("Write", variant="primary")

@@ -80,9 +80,9 @@ def result_table(comparison: Comparison) -> str:
         name: {
             "loss": f"{result.loss:.4f}",
             "perplexity": f"{result.perplexity:,.2f}",
+            "speed-up": "1×" if name == comparison.baseline else prose.interval(comparison.speedup(name), "×"),
             "words/s": prose.interval(comparison.speed(name)),
             "seconds": f"{result.seconds:.2f}",
-            "speed-up": "1" if name == comparison.baseline else prose.interval(comparison.speedup(name), "×"),
         }
         for name, result in comparison.results.items()
     }
@@ -97,8 +97,8 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> str:
                 "shape": " × ".join(str(width) for width in weight.shape),
                 "scale": f"{weight.scale:.5f}",
                 "zero point": str(weight.zero_point),
-                "integers": f"{weight.least} … {weight.most}",
-                "stand for": f"{weight.scale * weight.least:.2f} … {weight.scale * weight.most:.2f}",
+                "integers": f"{weight.least} … {weight.most}".replace("-", "−"),
+                "stand for": f"{weight.scale * weight.least:.2f} … {weight.scale * weight.most:.2f}".replace("-", "−"),
             }
             for weight in weights
         }

@@ -65,21 +65,30 @@ def size_sentence(sizes: dict[str, Size]) -> str:
     )
 
 
-def verdict(comparison: Comparison) -> str:
-    """What the comparison says, in two sentences."""
-    base_name = comparison.baseline
-    name = next(other for other in comparison.results if other != base_name)
-    speedup, base, other = comparison.speedup(name), comparison.results[base_name], comparison.results[name]
-    change = f"{other.loss - base.loss:+.4f}".replace("-", "−")
-    loss = f"Its loss differs by {change} nats a word (perplexity {other.perplexity:.1f}"
-    loss += f" against {base.perplexity:.1f}) over {base.tokens:,} words."
+def speed_verdict(comparison: Comparison) -> str:
+    """Which is faster and by how much, in one sentence."""
+    base = comparison.baseline
+    name = _other(comparison)
+    speedup = comparison.speedup(name)
     if math.isnan(speedup.low):
-        return (
-            f"{name} runs at about {_significant(speedup.median)}× {base_name}; too few blocks for an interval. {loss}"
-        )
+        return f"{name} runs at about {_significant(speedup.median)}× the speed of {base}; too few blocks to say more."
     if speedup.low <= 1 <= speedup.high:
-        return f"The noise on this machine hides any difference in speed ({interval(speedup, '×')}). {loss}"
-    return f"{name} runs at {interval(speedup, '×')} the speed of {base_name}. {loss}"
+        return f"The noise on this machine hides any difference in speed: {interval(speedup, '×')}."
+    return f"{name} runs at {interval(speedup, '×')} the speed of {base}."
+
+
+def loss_verdict(comparison: Comparison) -> str:
+    """What that costs in loss, in one sentence."""
+    base, other = comparison.results[comparison.baseline], comparison.results[_other(comparison)]
+    change = f"{other.loss - base.loss:+.4f}".replace("-", "−")
+    return (
+        f"Its loss differs by {change} nats a word (perplexity {other.perplexity:.1f} against"
+        f" {base.perplexity:.1f}) over {base.tokens:,} words in windows of {comparison.window}."
+    )
+
+
+def _other(comparison: Comparison) -> str:
+    return next(name for name in comparison.results if name != comparison.baseline)
 
 
 def provenance(lab: Lab) -> str:

@@ -1,0 +1,96 @@
+"""The loss against a literal tutorial loop, and the comparison's bookkeeping."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lmdemo
+from lmdemo.evaluation import median_interval
+
+
+def tutorial_loss(model: nn.Module, data_source: torch.Tensor, bptt: int) -> float:
+    """The tutorial's evaluate, as it stood there; data_source (N, 1)."""
+    criterion = nn.CrossEntropyLoss()
+    total_loss = 0.0
+    hidden = model.init_hidden(1)
+    with torch.no_grad():
+        for i in range(0, data_source.size(0) - 1, bptt):
+            seq_len = min(bptt, len(data_source) - 1 - i)
+            data = data_source[i : i + seq_len]
+            targets = data_source[i + 1 : i + 1 + seq_len].reshape(-1)
+            output, hidden = model(data, hidden)
+            output_flat = output.view(-1, output.shape[-1])
+            total_loss += len(data) * criterion(output_flat, targets).item()
+    return total_loss / (len(data_source) - 1)
+
+
+@pytest.mark.parametrize("window", [1, 25, 1000])
+@pytest.mark.parametrize("name", ["fp32", "int8"])
+def test_the_loss_is_the_tutorials(bundled: lmdemo.Checkpoint, name: str, window: int) -> None:
+    model = lmdemo.build_variants(bundled.model)[name]
+    ids = bundled.test_ids[:1203]
+    result = lmdemo.evaluate(model, ids, window)
+    assert result.loss == pytest.approx(tutorial_loss(model, ids.unsqueeze(1), window), abs=1e-5)
+    assert result.tokens == 1202
+    assert result.perplexity == math.exp(result.loss)
+    assert result.tokens_per_second == result.tokens / result.seconds
+
+
+def test_the_fp32_loss_does_not_depend_on_the_window(bundled: lmdemo.Checkpoint) -> None:
+    losses = [lmdemo.evaluate(bundled.model, bundled.test_ids[:501], window).loss for window in (1, 7, 500)]
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
+
+
+def test_a_comparison_gives_each_variant_the_loss_of_its_own(bundled: lmdemo.Checkpoint) -> None:
+    models = lmdemo.build_variants(bundled.model)
+    ids = bundled.test_ids[:1013]
+    snapshots = list(lmdemo.compare(models, ids, window=10))
+    *early, final = snapshots
+    assert final.final
+    assert not any(snapshot.final for snapshot in early)
+    for name, model in models.items():
+        assert final.results[name].loss == pytest.approx(lmdemo.evaluate(model, ids, 10).loss, abs=1e-9)
+        assert final.results[name].seconds == pytest.approx(sum(final.block_seconds[name]))
+    assert sum(final.block_tokens) == final.tokens == 1012
+    assert final.baseline == "fp32"
+    ratios = np.divide(final.block_seconds["fp32"], final.block_seconds["int8"])
+    speedup = final.speedup("int8")
+    assert speedup.median == np.median(ratios)
+    assert speedup.low <= speedup.median <= speedup.high
+    assert final.speedup("fp32").median == final.speedup("fp32").high == 1
+
+
+def test_what_is_read_so_far_is_a_result(bundled: lmdemo.Checkpoint) -> None:
+    first = next(lmdemo.compare({"fp32": bundled.model}, bundled.test_ids[:2001]))
+    assert 0 < first.results["fp32"].tokens < 2000
+    assert math.isnan(first.speed("fp32").low)
+
+
+def test_the_interval_covers_the_true_median() -> None:
+    draw = np.random.default_rng(4)
+    covered = 0
+    for _ in range(200):
+        interval = median_interval(draw.lognormal(1.0, 0.3, 40))
+        covered += interval.low <= math.exp(1.0) <= interval.high
+    assert 0.88 < covered / 200 <= 1
+
+
+def test_an_untrained_model_is_as_unsure_as_its_vocabulary_is_large() -> None:
+    torch.manual_seed(0)
+    result = lmdemo.evaluate(lmdemo.LSTMModel(50, 6, 8, 2).eval(), torch.randint(0, 50, (2001,)))
+    assert result.perplexity == pytest.approx(50, rel=0.02)
+
+
+@pytest.mark.parametrize("window", [0, -5, 1001, 2.5, "25", math.nan, None, True])
+def test_a_bad_window_gets_a_sentence_at_once(tiny: lmdemo.LSTMModel, window: object) -> None:
+    for call in (lambda ids: lmdemo.evaluate(tiny, ids, window), lambda ids: lmdemo.compare({"a": tiny}, ids, window)):
+        with pytest.raises(lmdemo.InputError, match=r"^Window must be a whole number from 1 to 1,000\.$"):
+            call(torch.zeros(10, dtype=torch.int64))
+
+
+def test_one_word_is_not_a_text(tiny: lmdemo.LSTMModel) -> None:
+    with pytest.raises(lmdemo.InputError, match="number of test words"):
+        lmdemo.evaluate(tiny, torch.zeros(1, dtype=torch.int64))

@@ -1,0 +1,130 @@
+"""Variants writing side by side."""
+
+import math
+
+import pytest
+import torch
+
+import lmdemo
+from lmdemo.generation import Generation, Writing
+from lmdemo.sampling import noise
+
+
+def last(snapshots) -> Generation:  # noqa: ANN001
+    *_, final = snapshots
+    return final
+
+
+def test_a_model_against_itself_never_differs(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
+    final = last(lmdemo.generate({"one": tiny, "two": tiny}, words, "the", words=1000, seed=5))
+    assert final.final
+    assert final.compared == 1000
+    assert final.differences == ()
+    assert final.first_difference is None
+
+
+def test_the_text_is_a_literal_loop_over_the_model(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
+    final = last(lmdemo.generate({"fp32": tiny}, words, "the word3", words=30, temperature=0.8, seed=9))
+    ids, written = [words.id("<eos>"), *words.encode("the word3")], []
+    for position in range(30):
+        logits = tiny(torch.tensor(ids).unsqueeze(1), tiny.init_hidden(1))[0][-1, 0]
+        logits[words.id("<unk>")] = -math.inf
+        ids.append(int((logits / 0.8 + noise(9, position, 50)).argmax()))
+        written.append(words.words[ids[-1]])
+    assert final.writings["fp32"].words == tuple(written)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_a_seed_reproduces_its_text(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary, seed: int) -> None:
+    models = lmdemo.build_variants(tiny)
+    once, again = (last(lmdemo.generate(models, words, "", words=40, seed=seed)) for _ in range(2))
+    assert [w.words for w in once.writings.values()] == [w.words for w in again.writings.values()]
+
+
+def test_unk_is_written_only_when_asked_for(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
+    with torch.no_grad():
+        tiny.decoder.bias[words.id("<unk>")] = 50.0
+    plain = last(lmdemo.generate({"fp32": tiny}, words, "", words=50))
+    asked = last(lmdemo.generate({"fp32": tiny}, words, "", words=50, allow_unk=True))
+    assert "<unk>" not in plain.writings["fp32"].words
+    assert set(asked.writings["fp32"].words) == {"<unk>"}
+
+
+def test_snapshots_grow_and_the_last_is_final(bundled: lmdemo.Checkpoint) -> None:
+    models = lmdemo.build_variants(bundled.model)
+    lengths, finals = [], []
+    for snapshot in lmdemo.generate(models, bundled.vocabulary, "It was", words=200):
+        lengths.append(tuple(len(writing.words) for writing in snapshot.writings.values()))
+        finals.append(snapshot.final)
+    assert lengths == sorted(lengths)
+    assert lengths[-1] == (200, 200)
+    assert finals == [False] * (len(finals) - 1) + [True]
+    assert all(writing.seconds > 0 and writing.words_per_second > 0 for writing in snapshot.writings.values())
+
+
+def test_variants_part_only_where_quantization_tips_the_choice(bundled: lmdemo.Checkpoint) -> None:
+    """With shared noise fp32 and int8 go together for words, where independent noise parts them at once."""
+    models = lmdemo.build_variants(bundled.model)
+    firsts = []
+    for seed in range(12):
+        final = last(lmdemo.generate(models, bundled.vocabulary, "It was", words=60, seed=seed))
+        firsts.append(60 if final.first_difference is None else final.first_difference)
+    assert sorted(firsts)[len(firsts) // 2] >= 5
+
+
+def test_where_texts_differ_and_meet_again() -> None:
+    def writing(text: str) -> Writing:
+        words = tuple(text.split())
+        return Writing(words, tuple(0.1 * (n + 1) for n in range(len(words))), True)
+
+    settings = lmdemo.generation.GenerationSettings()
+    snapshot = Generation(settings, (), (), {"a": writing("x y z w"), "b": writing("x q z v u")}, False)
+    assert snapshot.compared == 4
+    assert snapshot.differences == (1, 3)
+    assert snapshot.first_difference == 1
+    earlier = snapshot.at(0.25)
+    assert earlier.writings["b"].words == ("x", "q")
+    assert not earlier.final
+
+
+def test_unknown_words_of_the_prompt_are_reported(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
+    final = last(lmdemo.generate({"fp32": tiny}, words, "the zebra", words=1))
+    assert final.prompt == ("the", "<unk>")
+    assert final.unknown == ("zebra",)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", " \n ", "😀 שלום \u202e", "<script>alert(1)</script>", "</s>", "a\x00b", "x" * 2000]
+)
+def test_odd_prompts_work(bundled: lmdemo.Checkpoint, prompt: str) -> None:
+    models = lmdemo.build_variants(bundled.model)
+    final = last(lmdemo.generate(models, bundled.vocabulary, prompt, words=3))
+    assert all(len(writing.words) == 3 for writing in final.writings.values())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("prompt", "x" * 10_000, "Prompt has 10,000 characters; at most 2,000 are allowed."),
+        ("prompt", 7, "Prompt must be text of at most 2,000 characters."),
+        *[("words", bad, "Words must be a whole number from 1 to 1,000.") for bad in (0, -1, 10**9, "abc", math.nan)],
+        *[("words", bad, "Words must be a whole number from 1 to 1,000.") for bad in (True, None, 1.5, math.inf)],
+        *[
+            ("temperature", bad, "Temperature must be a number from 0 to 5 (0 is greedy).")
+            for bad in (-1, math.inf, math.nan, "hot", None, 10**400)
+        ],
+        *[
+            ("top_k", bad, "Top-k must be a whole number from 0 to 1,000 (0 is all words).")
+            for bad in (-1, 1001, 2.5, [])
+        ],
+        *[("seed", bad, "Seed must be a whole number from 0 to 4,294,967,295.") for bad in (-1, 2**32, 1e300, "1")],
+        ("allow_unk", "yes", "Allow <unk> must be true or false."),
+    ],
+)
+def test_bad_input_gets_a_sentence_at_once(
+    tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary, field: str, value: object, sentence: str
+) -> None:
+    settings = {"prompt": "the", field: value}
+    with pytest.raises(lmdemo.InputError) as caught:
+        lmdemo.generate({"fp32": tiny}, words, **settings)
+    assert str(caught.value) == sentence

@@ -1,0 +1,99 @@
+"""The recipe learns, resumes to the same weights, and refuses what it cannot use."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import lmdemo
+from lmdemo import training
+from lmdemo.bench import ROOT
+from lmdemo.training import Recipe, batchify, get_batch, train
+
+RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=3, streams=4, bptt=5, learning_rate=2e-2)
+OPTIONS = "--vocabulary 30 --ninp 8 --nhid 16 --nlayers 1 --dropout 0.1 --streams 4 --bptt 5 --learning-rate 0.02"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A language of one rule: after a number comes the next one."""
+    for name, lines in (("train", 200), ("valid", 20), ("test", 20)):
+        text = "".join(" " + " ".join(f"n{(line + n) % 20}" for n in range(15)) + " \n" for line in range(lines))
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_it_learns_and_leaves_the_best_epoch(corpus: Path) -> None:
+    progress = list(train(corpus, corpus / "out", RECIPE))
+    losses = [step.valid_loss for step in progress if step.valid_loss is not None]
+    assert len(losses) == RECIPE.epochs
+    assert min(losses) < 0.7 * losses[0]
+    assert progress[-1].step == progress[-1].steps
+    assert progress[-1].tokens_per_second > 0
+    loaded = lmdemo.load_checkpoint(corpus / "out")
+    ids = torch.tensor(loaded.vocabulary.ids(lmdemo.text.read_corpus(corpus / "valid.txt")))
+    # other streams, other beginnings, bfloat16: near, not equal
+    assert lmdemo.evaluate(loaded.model, ids).loss == pytest.approx(min(losses), abs=0.1)
+
+
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(training, "REPORT_EVERY", 10)
+    list(train(corpus, corpus / "whole", RECIPE))
+    broken = train(corpus, corpus / "broken", RECIPE)
+    while next(broken).step < 210:
+        pass
+    broken.close()
+    resumed = list(train(corpus, corpus / "broken", RECIPE))
+    assert 200 <= resumed[0].step <= 220
+    whole, again = (load_file(corpus / name / "model.safetensors") for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_the_command_survives_a_kill_and_writes_the_card(corpus: Path) -> None:
+    command = [sys.executable, "-m", "lmdemo", "train", "--corpus", str(corpus), "--out", str(corpus / "out")]
+    command += [*OPTIONS.split(), "--epochs", "12", "--threads", "1", "--data", "A language of one rule, CC0."]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (corpus / "out" / "training.pt").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    assert "epoch 1/12" not in done.stdout
+    assert "epoch 12/12" in done.stdout
+    card = (corpus / "out" / "README.md").read_text(encoding="utf-8")
+    assert "A language of one rule, CC0." in card
+    assert "| test, int8 (`quantize_dynamic`) | 319 |" in card
+
+
+def test_a_folder_with_another_run_is_refused(corpus: Path) -> None:
+    list(train(corpus, corpus / "out", Recipe(**{**vars(RECIPE), "epochs": 1})))
+    with pytest.raises(lmdemo.TrainingError, match="a run of another recipe or corpus"):
+        list(train(corpus, corpus / "out", RECIPE))
+
+
+def test_a_missing_or_tiny_corpus_is_named(corpus: Path) -> None:
+    (corpus / "valid.txt").write_text("n1 n2", encoding="utf-8")
+    with pytest.raises(lmdemo.TrainingError, match="has 3 words; 10 streams need at least 20"):
+        list(train(corpus, corpus / "out", RECIPE))
+    (corpus / "valid.txt").unlink()
+    with pytest.raises(lmdemo.TrainingError, match=r"^No valid.txt in "):
+        list(train(corpus, corpus / "out", RECIPE))
+
+
+def test_batches_are_the_examples() -> None:
+    data = batchify(torch.arange(26), 4)  # the alphabet of the example's docstring, cut into four columns
+    assert data[:, 0].tolist() == list(range(6))
+    assert data[:, 3].tolist() == list(range(18, 24))
+    inputs, targets = get_batch(data, 3, 5)
+    assert inputs[:, 1].tolist() == [9, 10]
+    assert targets[:, 1].tolist() == [10, 11]
