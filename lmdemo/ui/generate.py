@@ -24,7 +24,7 @@ SLOW_MOTION = 20  # times slower than it was computed
 
 def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     """Lay the tab out; returns what the page fills when it loads: status, texts, last run, seed."""
-    prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=2, max_lines=6, info="Every variant goes on from here.")
+    prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
     examples = gr.Dataset(
         components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values", elem_id="examples"
     )

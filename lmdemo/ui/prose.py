@@ -37,7 +37,7 @@ def parting(generation: Generation) -> str:
     if generation.compared == 0:
         return f"{names} are starting."
     if generation.first_difference is None:
-        return f"No word differs so far: {generation.compared:,} of {generation.compared:,} are the same."
+        return f"No word of {generation.compared:,} differs{'' if generation.final else ' so far'}."
     return (
         f"{len(generation.differences):,} of {generation.compared:,} words differ,"
         f" first at word {generation.first_difference + 1:,}."

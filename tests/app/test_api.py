@@ -14,13 +14,19 @@ from lmdemo.text import detokenize
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[Client]:
-    with Client(address, verbose=False) as client:
-        yield client
+    client = Client(address, verbose=False)
+    yield client
+    client.close()
+
+
+DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25)}
 
 
 def call(address: str, name: str, *data: object) -> tuple[str, object]:
     """An endpoint over plain HTTP, with whatever JSON can carry: the last event and its data."""
-    body = json.dumps({"data": data})  # NaN and Infinity too, as Python writes and reads them
+    body = json.dumps(
+        {"data": data + DEFAULTS[name][len(data) :]}
+    )  # NaN and Infinity too, as Python writes and reads them
     headers = {"Content-Type": "application/json"}
     started = httpx.post(f"{address}/gradio_api/call/{name}", content=body, headers=headers)
     started.raise_for_status()

@@ -66,7 +66,7 @@ def test_raw_tokens_are_the_models_words() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "sentence"),
     [
-        ("a b c", "a b c", "No word differs so far: 3 of 3 are the same."),
+        ("a b c", "a b c", "No word of 3 differs."),
         ("a b c", "a x y", "2 of 3 words differ, first at word 2."),
         ("", "", "fp32 and int8 are starting."),
     ],

@@ -1,0 +1,56 @@
+"""A real Chromium; each visitor has a context of its own, and every request it makes is recorded."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+@dataclass
+class Visitor:
+    """A page, and what went on behind it."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # the one that tests/run found; without any, Playwright's own
+        path = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
+    """Open the page as a new visitor: `visit(width=1280, dark=False)`."""
+    contexts = []
+
+    def open_page(width: int = 1280, dark: bool = False) -> Visitor:
+        context = browser.new_context(viewport={"width": width, "height": 844})
+        contexts.append(context)
+        visitor = Visitor(context.new_page())
+        visitor.page.on("request", lambda request: visitor.requests.append(request.url))
+        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
+        visitor.page.on("dialog", lambda dialog: (visitor.errors.append(dialog.message), dialog.dismiss()))
+        visitor.page.goto(f"{address}/?__theme={'dark' if dark else 'light'}")
+        visitor.page.get_by_role("tab", name="Generate", exact=True).wait_for()
+        # the first results arrive after hydration: from then on the page answers
+        visitor.page.get_by_text("Computed here after the start").wait_for(timeout=60_000)
+        return visitor
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,208 @@
+"""The page as a visitor meets it."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from conftest import Visitor
+from playwright.sync_api import Page, expect
+
+TABS = ["Generate", "Size", "Evaluate", "About"]
+Visit = Callable[..., Visitor]
+
+
+def button(page: Page, name: str):  # noqa: ANN201
+    return page.get_by_role("tabpanel").get_by_role("button", name=name, exact=True).locator("visible=true")
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def setting(page: Page, name: str, value: str) -> None:
+    """Set a number of the Generate tab, its settings unfolded."""
+    box = page.get_by_role("spinbutton", name=re.compile(name))
+    if not box.is_visible():
+        page.get_by_role("button", name="Words, temperature, top-k, seed").click()
+    box.fill(value)
+    box.press("Tab")
+
+
+def status(page: Page):  # noqa: ANN201
+    return page.locator("#writing-status").get_by_role("status")
+
+
+def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
+    page = visit().page
+    expect(status(page)).to_contain_text(re.compile(r"\d+ of 80 words differ, first at word|No word of 80 differs"))
+    expect(page.locator("#writing section")).to_have_count(2)
+    tab(page, "Evaluate")
+    expect(page.locator("#measuring-status")).to_contain_text("the speed of fp32")
+    expect(page.locator("#results tbody tr")).to_have_count(2)
+    expect(page.locator("#speeds .js-plotly-plot .scatterlayer .trace")).to_have_count(2)
+
+
+def test_it_streams_and_stops_at_once(visit: Visit) -> None:
+    page = visit().page
+    setting(page, "Words", "1000")
+    button(page, "Write").click()
+    lengths = set()
+    while len(lengths) < 4:  # the text grows while we look
+        lengths.add(len(page.locator("#writing section").first.inner_text()))
+        time.sleep(0.02)
+    button(page, "Stop").click()
+    expect(status(page)).to_contain_text("Stopped.")
+    page.wait_for_timeout(500)
+    stopped = page.locator("#writing").inner_text()
+    page.wait_for_timeout(1000)
+    assert page.locator("#writing").inner_text() == stopped
+    button(page, "Write").click()
+    expect(status(page)).to_contain_text(re.compile(r"of 1,000"), timeout=60_000)
+
+
+def test_the_same_seed_writes_the_same_and_differences_are_marked_in_both(visit: Visit) -> None:
+    page = visit().page
+    setting(page, "Words", "300")
+    texts = {}
+    for seed in (3, 4, 5, 6, 3):  # among these texts of 300 words some part
+        setting(page, "Seed", str(seed))
+        button(page, "Write").click()
+        page.wait_for_timeout(300)
+        expect(status(page)).to_contain_text(re.compile("of 300 (words )?differ"), timeout=60_000)
+        written = [section.inner_text() for section in page.locator("#writing section > p").all()]
+        assert texts.setdefault(seed, written) == written
+        found = re.search(r"(\d+) of 300 words differ", status(page).inner_text())
+        marks = [section.locator("mark").count() for section in page.locator("#writing section").all()]
+        assert marks == [int(found.group(1)) if found else 0] * 2
+        assert page.locator("#writing mark.first").count() == (2 if found else 0)
+    assert len({text for pair in texts.values() for text in pair}) > len(texts)
+
+
+def test_raw_tokens_are_a_switch_away(visit: Visit) -> None:
+    page = visit().page
+    page.get_by_role("textbox", name="Prompt").fill("It isn’t half-mad")
+    button(page, "Write").click()
+    expect(page.locator("#writing .prompt").first).to_have_text("It isn’t half-mad")
+    page.get_by_role("checkbox", name="Raw tokens").check()
+    expect(page.locator("#writing .prompt").first).to_have_text("It is n't half @-@ mad")
+
+
+def test_enter_in_the_prompt_writes(visit: Visit) -> None:
+    page = visit().page
+    page.get_by_role("textbox", name="Prompt").fill("The captain")
+    page.get_by_role("textbox", name="Prompt").press("Enter")
+    expect(page.locator("#writing .prompt").first).to_have_text("The captain")
+
+
+def test_an_example_and_a_new_seed_write(visit: Visit) -> None:
+    page = visit().page
+    page.get_by_role("button", name="She opened the letter, and").click()
+    expect(page.locator("#writing .prompt").first).to_have_text("She opened the letter, and")
+    setting(page, "Seed", "1")
+    button(page, "New seed").click()
+    expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("1")
+
+
+def test_a_replay_is_slow_enough_to_watch(visit: Visit) -> None:
+    page = visit().page
+    button(page, "Replay 20× slower").click()
+    expect(status(page)).to_contain_text(re.compile(r"\b[1-9] of [1-9]\b|of \d\d? "))
+    counts = set()
+    while len(counts) < 5:
+        counts.add(status(page).inner_text())
+    button(page, "Stop").click()
+    expect(status(page)).to_contain_text("Stopped.")
+
+
+def test_sizes_are_bars_a_table_and_a_sentence(visit: Visit) -> None:
+    page = visit().page
+    tab(page, "Size")
+    expect(page.locator(".barlayer .trace").locator("visible=true")).to_have_count(3)
+    expect(page.get_by_role("row", name=re.compile("^int8")).locator("visible=true")).to_contain_text("MB")
+    expect(page.get_by_text(re.compile(r"int8 takes \d+% of the bytes of fp32"))).to_be_visible()
+
+
+def test_measuring_shows_progress_and_stop_keeps_what_was_measured(visit: Visit) -> None:
+    page = visit().page
+    tab(page, "Evaluate")
+    words = page.get_by_role("spinbutton", name=re.compile("Words of test text"))
+    words.fill("8000")
+    words.press("Tab")
+    button(page, "Measure").click()
+    line = page.locator("#measuring-status").get_by_role("status")
+    expect(line).to_contain_text(re.compile(r"[\d,]+ of [\d,]+ words read"))
+    button(page, "Stop").click()
+    expect(line).to_contain_text(re.compile(r"Stopped after [\d,]+ of [\d,]+ words"))
+    expect(page.locator("#results tbody tr")).to_have_count(2)
+    words.fill("500")
+    words.press("Tab")
+    button(page, "Measure").click()
+    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 25", timeout=60_000)
+
+
+def test_bad_input_gets_a_sentence_and_nothing_is_lost(visit: Visit) -> None:
+    page = visit().page
+    before = page.locator("#writing").inner_text()
+    setting(page, "Top-k", "-1")
+    button(page, "Write").click()
+    expect(page.locator("#writing-status").get_by_role("alert")).to_have_text(
+        "Top-k must be a whole number from 0 to 1,000 (0 is all words)."
+    )
+    assert page.locator("#writing").inner_text() == before
+    setting(page, "Top-k", "0")
+    page.get_by_role("textbox", name="Prompt").fill("x" * 10_000)
+    button(page, "Write").click()
+    expect(page.locator("#writing-status").get_by_role("alert")).to_contain_text("Prompt has 10,000 characters")
+    page.get_by_role("textbox", name="Prompt").fill("It was")
+    button(page, "Write").click()
+    expect(status(page)).to_contain_text("of 80")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<img src=x onerror=alert(1)>", "<b>bold</b>", "${alert(1)}", "{{value}}", "</p><script>alert(1)</script>"],
+)
+def test_what_a_visitor_types_stays_text(visit: Visit, text: str) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("textbox", name="Prompt").fill(text)
+    button(page, "Write").click()
+    expect(page.locator("#writing-status")).to_contain_text("Not in the model’s vocabulary")
+    page.get_by_role("checkbox", name="Raw tokens").check()
+    page.wait_for_timeout(300)
+    assert page.locator(":is(#writing, #writing-status) :is(img, b, script)").count() == 0
+    assert visitor.errors == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_tab_scrolls_sideways_and_nothing_leaves_the_host(
+    visit: Visit, address: str, width: int, dark: bool
+) -> None:
+    visitor = visit(width, dark)
+    page = visitor.page
+    for name in TABS:
+        tab(page, name)
+        page.wait_for_timeout(700)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    tab(page, "Generate")
+    button(page, "Write").click()
+    expect(status(page)).to_contain_text("of 80")
+    tab(page, "Evaluate")
+    button(page, "Measure").click()
+    expect(page.locator("#measuring-status")).to_contain_text("over 2,000 words", timeout=60_000)
+    away = [url for url in visitor.requests if not url.startswith((address, "data:", "blob:"))]
+    assert away == []
+    assert len(visitor.requests) > 50
+    assert visitor.errors == []
+
+
+def test_one_computes_and_the_other_sees_its_place(visit: Visit) -> None:
+    one, other = visit().page, visit().page
+    setting(one, "Words", "1000")
+    button(one, "Write").click()
+    button(other, "Write").click()
+    expect(other.locator("#writing-status")).to_contain_text(re.compile("queue|processing", re.IGNORECASE))
+    expect(status(one)).to_contain_text("of 1,000", timeout=60_000)
+    expect(status(other)).to_contain_text("of 80", timeout=60_000)
