@@ -1,6 +1,7 @@
 """Variants writing side by side."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from lmdemo.generation import Generation, Writing
 from lmdemo.sampling import noise
 
 
-def last(snapshots) -> Generation:  # noqa: ANN001
+def last(snapshots: Iterator[Generation]) -> Generation:
     *_, final = snapshots
     return final
 
