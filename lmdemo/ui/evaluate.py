@@ -75,7 +75,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
         [status, chart, table, last],
         concurrency_id="compute",
         concurrency_limit=1,
-        show_progress="minimal",
+        show_progress="full",
         show_progress_on=[status],
         api_visibility="private",
     )

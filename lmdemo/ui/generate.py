@@ -93,7 +93,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         "outputs": [status, texts, last],
         "concurrency_id": "compute",
         "concurrency_limit": 1,
-        "show_progress": "minimal",
+        "show_progress": "full",
         "show_progress_on": [status],
         "api_visibility": "private",
     }
