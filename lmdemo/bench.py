@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import httpx
@@ -166,7 +166,7 @@ def _write_on_page(address: str) -> float:
     """Press Write as the page does; the seconds from the start of the run to its last update."""
     session = uuid.uuid4().hex
     with httpx.Client(base_url=f"{address}/gradio_api", timeout=PATIENCE) as client:
-        fields = [SETTINGS.prompt, SETTINGS.words, SETTINGS.temperature, SETTINGS.top_k, SETTINGS.seed, False, False]
+        fields = [False, *astuple(SETTINGS)]  # raw tokens, then the settings
         job = {"data": fields, "fn_index": _write_event(httpx.get(f"{address}/config").json()), "session_hash": session}
         client.post("/queue/join", json=job).raise_for_status()
         began = 0.0

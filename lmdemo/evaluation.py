@@ -159,7 +159,7 @@ class _Reading:
     """One model on its way through the slice."""
 
     def __init__(self, model: nn.Module, ids: Tensor, window: int) -> None:
-        self.model, self.ids, self.window = model, ids, window
+        self.model, self.ids, self.window = model.eval(), ids, window
         self.windows = math.ceil((len(ids) - 1) / window)
         self.hidden = model.init_hidden(1)
         self.position = 0

@@ -175,7 +175,7 @@ class _Writer:
     """One variant at work: its hidden state, the words it chose, the computing seconds up to each."""
 
     def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler) -> None:
-        self.model, self.sampler = model, sampler
+        self.model, self.sampler = model.eval(), sampler
         self.ids: list[int] = []
         self.times: list[float] = []
         with torch.inference_mode():

@@ -45,6 +45,7 @@ class Lab:
         self.sizes = sizes(self.models)
         self.machine = this_machine()
         self._turn = threading.Lock()
+        self._started = False
         self._ready = threading.Event()
         self._first: FirstResults | None = None
 
@@ -78,11 +79,16 @@ class Lab:
         return self._exclusive(compare(self.models, self.checkpoint.test_ids[: tokens + 1], window))
 
     def start(self) -> None:
-        """Compute the first results in the background."""
+        """Begin to compute the first results in the background, unless that was begun before."""
+        with self._turn:
+            if self._started:
+                return
+            self._started = True
         threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
 
     def first(self, timeout: float) -> FirstResults | None:
         """The first results, waiting at most `timeout` seconds for them; None if they are not there."""
+        self.start()
         self._ready.wait(timeout)
         return self._first
 

@@ -7,6 +7,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import Lab
 from lmdemo.text import detokenize
+from lmdemo.ui.stream import TURN
 
 
 def build(lab: Lab) -> None:
@@ -61,10 +62,9 @@ def build(lab: Lab) -> None:
             raise gr.Error(str(error), print_exception=False) from error
         return _comparison(last)
 
-    computing = {"concurrency_id": "compute", "concurrency_limit": 1}
-    gr.api(generate, api_name="generate", **computing)
+    gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)
-    gr.api(evaluate, api_name="evaluate", **computing)
+    gr.api(evaluate, api_name="evaluate", **TURN)
 
 
 def _generation(generation: Generation) -> dict:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import gradio as gr
 
@@ -10,7 +11,7 @@ from lmdemo.errors import InputError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.ui import markup, prose
-from lmdemo.ui.stream import TEXT_INTERVAL, throttled
+from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -25,13 +26,51 @@ SLOW_MOTION = 20  # times slower than it was computed
 def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     """Lay the tab out; returns what the page fills when it loads: status, texts, last run, seed."""
     prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
-    examples = gr.Dataset(
-        components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values", elem_id="examples"
-    )
+    examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values")
+    settings = _settings()
+    with gr.Row(elem_classes="buttons"):
+        start = gr.Button("Write", variant="primary")
+        another = gr.Button("New seed")
+        slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
+        stop = gr.Button("Stop")
+        raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
+    status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
+    texts = gr.HTML(elem_id="writing")
+    last = gr.State(None)
+
+    *_, seed, _ = settings
+    writing = {
+        "fn": partial(write, lab),
+        "inputs": [raw, prompt, *settings],
+        "outputs": [status, texts, last],
+        "show_progress_on": [status],
+        **COMPUTING,
+    }
+    runs = [
+        gr.on([start.click, prompt.submit], **writing),
+        examples.click(lambda sample: sample[0], examples, prompt, **QUICK).then(**writing),
+        another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
+        slowly.click(
+            replay,
+            [raw, last],
+            [status, texts],
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        ),
+    ]
+    stop.click(stopped, last, status, cancels=runs, **QUICK)
+    raw.change(redraw, [raw, last], texts, **QUICK)
+    return status, texts, last, seed
+
+
+def _settings() -> tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox]:
+    """The controls folded away, in the order of `GenerationSettings` after the prompt."""
+    side_by_side = {"min_width": 280}  # two in a row, one under the other on a phone
     with gr.Accordion("Words, temperature, top-k, seed", open=False):
         with gr.Row():
             words = gr.Slider(
-                1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.", min_width=280
+                1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.", **side_by_side
             )
             temperature = gr.Slider(
                 0,
@@ -40,86 +79,50 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
                 step=0.05,
                 label="Temperature",
                 info="0 always takes the likeliest word.",
-                min_width=280,
+                **side_by_side,
             )
         with gr.Row():
-            top_k = gr.Number(
-                0, precision=0, label="Top-k", info="Choose among the k likeliest; 0 is all.", min_width=280
-            )
-            seed = gr.Number(
-                1, precision=0, label="Seed", info="Same seed, same noise for every variant.", min_width=280
-            )
+            top_k = gr.Number(0, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side)
+            seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
-    with gr.Row(elem_classes="buttons"):
-        write = gr.Button("Write", variant="primary")
-        another = gr.Button("New seed")
-        replay = gr.Button(f"Replay {SLOW_MOTION}× slower")
-        stop = gr.Button("Stop")
-        raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
-    status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
-    texts = gr.HTML(elem_id="writing")
-    last = gr.State(None)
-
-    settings = [prompt, words, temperature, top_k, seed, allow_unk]
-
-    def run(*values: object) -> Iterator[dict]:
-        *fields, raw_tokens = values
-        try:
-            snapshots = lab.generate(GenerationSettings(*fields))
-        except InputError as error:
-            yield {status: markup.alert(str(error))}
-            return
-        for snapshot in throttled(snapshots, TEXT_INTERVAL):
-            yield {status: _status(snapshot), texts: markup.texts(snapshot, raw_tokens is True), last: snapshot}
-
-    async def replay_run(generation: Generation | None, raw_tokens: bool) -> AsyncIterator[dict]:
-        if generation is None:
-            yield {status: markup.alert("There is nothing to replay yet; press Write first.")}
-            return
-        longest = max(writing.seconds for writing in generation.writings.values())
-        clock = 0.0
-        while clock < longest:
-            clock += TEXT_INTERVAL / SLOW_MOTION
-            snapshot = generation.at(clock)
-            yield {status: _status(snapshot), texts: markup.texts(snapshot, raw_tokens is True)}
-            await asyncio.sleep(TEXT_INTERVAL)
-
-    def stopped(generation: Generation | None) -> str:
-        return markup.status("Stopped.", prose.parting(generation) if generation else "")
-
-    computing = {
-        "fn": run,
-        "inputs": [*settings, raw],
-        "outputs": [status, texts, last],
-        "concurrency_id": "compute",
-        "concurrency_limit": 1,
-        "show_progress": "full",
-        "show_progress_on": [status],
-        "api_visibility": "private",
-    }
-    quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    runs = [gr.on([write.click, prompt.submit], **computing)]
-    examples.click(lambda sample: sample[0], examples, prompt, **quick).then(**computing)
-    runs.append(another.click(lambda: random.randint(0, MAX_SEED), None, seed, **quick).then(**computing))
-    runs.append(
-        replay.click(
-            replay_run,
-            [last, raw],
-            [status, texts],
-            concurrency_limit=None,
-            show_progress="hidden",
-            api_visibility="private",
-        )
-    )
-    stop.click(stopped, last, status, cancels=runs, **quick)
-    raw.change(
-        lambda generation, raw_tokens: markup.texts(generation, raw_tokens is True) if generation else "",
-        [last, raw],
-        texts,
-        **quick,
-    )
-    return status, texts, last, seed
+    return words, temperature, top_k, seed, allow_unk
 
 
-def _status(generation: Generation) -> str:
-    return markup.status(prose.parting(generation), prose.unknown_words(generation))
+def write(lab: Lab, raw: bool, *fields: object) -> Iterator[tuple]:
+    """Run: status, texts and snapshot, paced for a browser; a sentence instead, for a field out of its range."""
+    try:
+        snapshots = lab.generate(GenerationSettings(*fields))
+    except InputError as error:
+        yield markup.alert(str(error)), gr.skip(), gr.skip()
+        return
+    for snapshot in throttled(snapshots, TEXT_INTERVAL):
+        yield *draw(snapshot, raw), snapshot
+
+
+async def replay(raw: bool, last: Generation | None) -> AsyncIterator[tuple[str, str]]:
+    """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
+    if last is None:
+        yield markup.alert("There is nothing to replay yet; press Write first."), ""
+        return
+    longest = max(writing.seconds for writing in last.writings.values())
+    clock = 0.0
+    while clock < longest:
+        clock += TEXT_INTERVAL / SLOW_MOTION
+        yield draw(last.at(clock), raw)
+        await asyncio.sleep(TEXT_INTERVAL)
+
+
+def stopped(last: Generation | None) -> str:
+    """What the line says after Stop."""
+    return markup.status("Stopped.", prose.parting(last) if last else "")
+
+
+def redraw(raw: bool, last: Generation | None) -> str:
+    """The last texts, as text to read or as raw tokens."""
+    return markup.texts(last, raw is True) if last else ""
+
+
+def draw(snapshot: Generation, raw: bool) -> tuple[str, str]:
+    """A snapshot as status and texts."""
+    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot))
+    return line, markup.texts(snapshot, raw is True)

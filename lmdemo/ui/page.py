@@ -1,12 +1,13 @@
 """The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives."""
 
-from collections.abc import Callable
+from functools import partial
 from html import escape
 
 import gradio as gr
 
 from lmdemo.lab import Lab
 from lmdemo.ui import about, api, evaluate, generate, markup, prose, size
+from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
@@ -17,6 +18,7 @@ LAUNCH = {
     "css_paths": [STYLE],
     "footer_links": ["api", "settings"],
     "run_history": False,
+    "ssr_mode": False,
     "enable_monitoring": False,
 }
 
@@ -35,42 +37,32 @@ def build_page(lab: Lab) -> gr.Blocks:
             with gr.Tab("About", id="about"):
                 about.build(lab)
         api.build(lab)
-        page.load(
-            _first_results(lab),
-            None,
-            [*writing, *measuring],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        arrival = [*writing, *measuring]
+        page.load(partial(_first_results, lab, len(arrival)), None, arrival, **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return page
 
 
-def _first_results(lab: Lab) -> Callable[[], tuple]:
-    def fill() -> tuple:
-        first = lab.first(timeout=FIRST_WAIT)
-        if first is None:
-            return tuple(gr.skip() for _ in range(8))
-        example = first.generation
-        line = markup.status(
-            prose.parting(example), "Computed here after the start, with the first seed from 1 whose texts part."
-        )
-        return (
-            line,
-            markup.texts(example, raw=False),
-            example,
-            example.settings.seed,
-            *evaluate.show(first.comparison),
-            first.comparison,
-        )
-
-    return fill
+def _first_results(lab: Lab, outputs: int) -> tuple:
+    """What a visitor finds on arrival; nothing is touched if it could not be computed."""
+    first = lab.first(timeout=FIRST_WAIT)
+    if first is None:
+        return tuple(gr.skip() for _ in range(outputs))
+    example = first.generation
+    note = "Computed here after the start, with the first seed from 1 whose texts part."
+    return (
+        markup.status(prose.parting(example), note),
+        generate.redraw(False, example),
+        example,
+        example.settings.seed,
+        *evaluate.draw(first.comparison),
+        first.comparison,
+    )
 
 
 def _header(lab: Lab) -> str:
     return (
-        "<header class='top'><h1>What 8 bits change</h1>"
+        "<header class='top'><h1>lmdemo: what 8 bits change</h1>"
         "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
         " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
         " Every figure is measured on this machine or says where it comes from.</p>"

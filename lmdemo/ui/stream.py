@@ -1,4 +1,4 @@
-"""Pacing what a generator sends to the browser: by the clock, never a snapshot a word."""
+"""How events run: what computes goes one at a time, and what it sends is paced by the clock."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,10 @@ Snapshot = TypeVar("Snapshot")
 
 TEXT_INTERVAL = 0.08  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
+
+TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
+COMPUTING = {**TURN, "show_progress": "full", "api_visibility": "private"}
+QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
