@@ -22,5 +22,6 @@ except lmdemo.LmdemoError as error:
 demo = build_page(lab)
 
 if __name__ == "__main__":
-    lab.start()
-    demo.launch(**LAUNCH)
+    demo.launch(prevent_thread_lock=True, **LAUNCH)
+    lab.start()  # the first results, once the page is served: they must not delay it
+    demo.block_thread()

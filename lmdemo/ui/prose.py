@@ -1,6 +1,7 @@
 """Results in sentences and figures: the only place where a number is rounded for a reader."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from lmdemo.evaluation import Comparison, Interval
@@ -52,16 +53,15 @@ def unknown_words(generation: Generation) -> str:
     return f"Not in the model’s vocabulary, read as <unk>: {shown}"
 
 
-def size_sentence(sizes: dict[str, Size]) -> str:
-    """What the size bars mean: what shrank, what did not, and why."""
-    (base_name, base), *others = sizes.items()
-    name, other = others[0]
+def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
+    """What the size bars mean: how much smaller, then what shrank, what did not, and why."""
+    (base_name, base), (name, other), *_ = sizes.items()
     shrunk = (other.modules["rnn"] + other.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
     share = base.modules["encoder"] / base.total
     return (
-        f"{name} takes {other.ratio:.0%} of the bytes of {base_name}. LSTM and decoder shrank to {shrunk:.0%}:"
-        " a weight is one byte where it was four. The embedding did not change: the tutorial’s call names LSTM"
-        f" and Linear only, and the embedding is {share:.0%} of {base_name} here."
+        f"{name} takes {other.ratio:.0%} of the bytes of {base_name}.",
+        f"LSTM and decoder shrank to {shrunk:.0%}, a byte for a weight instead of four. The embedding, {share:.0%} of"
+        f" {base_name}, did not change: the tutorial’s call names LSTM and Linear only.",
     )
 
 

@@ -9,7 +9,7 @@ from lmdemo.ui import markup, prose
 
 def build(lab: Lab) -> None:
     """Lay the tab out. Sizes were measured when the variants were built."""
-    gr.HTML(markup.status(prose.size_sentence(lab.sizes)))
+    gr.HTML(markup.status(*prose.size_sentences(lab.sizes)))
     gr.Plot(size_bars(lab.sizes), label="Bytes on disk by module", show_label=False, container=False)
     gr.HTML(markup.size_table(lab.sizes))
     gr.HTML(
