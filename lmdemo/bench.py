@@ -138,12 +138,13 @@ def _environment() -> dict[str, str]:
 
 def _wait_for_page(address: str) -> None:
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(address).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.02)
+    with httpx.Client() as client:
+        while time.monotonic() < deadline:
+            try:
+                if client.get(address).is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)  # seldom enough not to take the processor from what is timed
     raise LmdemoError(f"The app served no page within {PATIENCE} seconds.")
 
 

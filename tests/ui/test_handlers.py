@@ -1,0 +1,76 @@
+"""What the tabs' handlers send, called as plain functions."""
+
+import asyncio
+import math
+
+import gradio as gr
+import pytest
+
+import lmdemo
+from lmdemo.lab import Lab
+from lmdemo.ui import evaluate, generate
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return Lab(lmdemo.load_checkpoint())
+
+
+def test_writing_ends_with_the_final_snapshot_drawn(lab: Lab) -> None:
+    updates = list(generate.write(lab, False, "It was", 120, 1.0, 0, 2, False))
+    line, texts, final = updates[-1]
+    assert final.final
+    assert generate.draw(final, False) == (line, texts)
+    assert len(updates) < 60  # paced: far fewer than words
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (("x" * 10_000, 5, 1, 0, 1, False), "Prompt has 10,000 characters"),
+        (("a", 0, 1, 0, 1, False), "Words must be a whole number from 1 to 1,000."),
+        (("a", 5, math.nan, 0, 1, False), "Temperature must be a number from 0 to 5 (0 is greedy)."),
+        (("a", 5, 1, None, 1, False), "Top-k must be a whole number from 0 to 1,000 (0 is all words)."),
+        (("a", 5, 1, 0, 2.5, False), "Seed must be a whole number from 0 to 4,294,967,295."),
+        (("a", 5, 1, 0, 1, "on"), "Allow &lt;unk&gt; must be true or false."),
+    ],
+)
+def test_bad_fields_get_a_sentence_and_leave_the_rest(lab: Lab, fields: tuple, sentence: str) -> None:
+    ((line, *rest),) = generate.write(lab, False, *fields)
+    assert sentence in line
+    assert 'role="alert"' in line
+    assert rest == [gr.skip()] * 2
+
+
+def test_a_replay_ends_where_the_run_ended(lab: Lab) -> None:
+    async def frames(last: lmdemo.Generation) -> list[tuple[str, str]]:
+        return [frame async for frame in generate.replay(False, last)]
+
+    *_, (_, _, final) = generate.write(lab, False, "It was", 5, 1.0, 0, 2, False)
+    replayed = asyncio.run(frames(final))
+    assert len(replayed) > 1
+    assert replayed[-1] == generate.draw(final, False)
+    assert replayed[0] != replayed[-1]
+
+
+def test_a_replay_of_nothing_says_so() -> None:
+    async def first() -> tuple[str, str]:
+        return await anext(generate.replay(False, None))
+
+    assert "press Write first" in asyncio.run(first())[0]
+
+
+def test_measuring_shows_progress_then_the_verdict(lab: Lab) -> None:
+    updates = list(evaluate.measure(lab, 1000, 25))
+    first_line, final_line = updates[0][0], updates[-1][0]
+    assert "of 1,000 words read." in first_line
+    assert "over 1,000 words in windows of 25" in final_line
+    assert updates[-1][3].final
+    assert "Stopped after" in evaluate.stopped(updates[0][3])
+    assert "before anything was measured" in evaluate.stopped(updates[-1][3])
+
+
+def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(lab: Lab) -> None:
+    ((line, *rest),) = evaluate.measure(lab, 1000, 0)
+    assert "Window must be a whole number from 1 to 1,000." in line
+    assert rest == [gr.skip()] * 3
