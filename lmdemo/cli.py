@@ -1,4 +1,4 @@
-"""`python -m lmdemo train` and `python -m lmdemo bench`."""
+"""`python -m lmdemo`: train, convert, bench."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ import torch
 
 from lmdemo.card import WINDOW, Measured, model_card
 from lmdemo.checkpoint import load_checkpoint
+from lmdemo.convert import convert
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import evaluate
 from lmdemo.machine import this_machine
@@ -22,9 +23,12 @@ from lmdemo.variants import build_variants
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
     """Run the command line; returns an exit code, or the sentence that says what was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m lmdemo", description="Train the bundled model, or measure here.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lmdemo", description="Train or convert a checkpoint, or measure here."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_train(commands)
+    _add_convert(commands)
     _add_bench(commands)
     options = parser.parse_args(arguments)
     try:
@@ -76,6 +80,20 @@ def _line(progress: Progress) -> str:
         return f"{head}  validation loss {progress.valid_loss:.4f}{'  (best so far)' if progress.best else ''}"
     left = timedelta(seconds=round(progress.seconds_left))
     return f"{head}  loss {progress.loss:.4f}  {progress.tokens_per_second:,.0f} tokens/s  {left} left"
+
+
+def _add_convert(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("convert", help="make a checkpoint of the tutorial's state dict and corpus")
+    command.add_argument("--state-dict", type=Path, required=True, help="word_language_model_quantize.pth")
+    command.add_argument("--corpus", type=Path, required=True, help="folder with train.txt, valid.txt, test.txt")
+    command.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
+    command.set_defaults(run=_convert)
+
+
+def _convert(options: argparse.Namespace) -> None:
+    config = load_checkpoint(convert(options.state_dict, options.corpus, options.out)).config
+    print(f"{options.out}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers}")
+    print(f"To serve it: LMDEMO_MODEL={options.out} python app.py")
 
 
 def _add_bench(commands: argparse._SubParsersAction) -> None:
