@@ -15,8 +15,8 @@ A quantized tensor holds small integers *q*, and two numbers that say what they 
 and a **zero point** *z*, with value ≈ *s* · (*q* − *z*). With 8 bits *q* is one of 256 integers, so a weight
 takes one byte where fp32 takes four.
 
-- **Weights** are quantized once, before anything runs. The largest weight of a tensor sets the scale and the
-  zero point is 0. The table below has them as they are in this model.
+- **Weights** are quantized once, before anything runs. The weight of a tensor that is farthest from 0 sets
+  the scale, and the zero point is 0. The table below has them as they are in this model.
 - **Activations**, the numbers that flow between the layers, are quantized *dynamically*: at each call the
   smallest and largest value that came in set a scale and a zero point for that call, and that call alone.
   Nothing has to be calibrated beforehand. PyTorch uses 7 of the 8 bits for them here, so that sums of products

@@ -22,8 +22,9 @@ def interval(value: Interval, unit: str = "") -> str:
     if math.isnan(value.low):
         return f"about {_significant(value.median)}{unit}"
     width = max(value.high - value.low, 1e-9)
-    digits = max(0, min(3, math.ceil(-math.log10(width / 2))))
-    low, median, high = (f"{number:,.{digits}f}" for number in (value.low, value.median, value.high))
+    digits = min(3, math.ceil(-math.log10(width / 2)))  # below 0: tens, hundreds
+    numbers = (round(number, digits) for number in (value.low, value.median, value.high))
+    low, median, high = (f"{number:,.{max(0, digits)}f}" for number in numbers)
     return f"{median}{unit}" if low == high else f"{median}{unit} ({low} – {high})"
 
 
@@ -39,10 +40,9 @@ def parting(generation: Generation) -> str:
         return f"{names} are starting."
     if generation.first_difference is None:
         return f"No word of {generation.compared:,} differs{'' if generation.final else ' so far'}."
-    return (
-        f"{len(generation.differences):,} of {generation.compared:,} words differ,"
-        f" first at word {generation.first_difference + 1:,}."
-    )
+    count = len(generation.differences)
+    differ = "differs, at" if count == 1 else "differ, first at"
+    return f"{count:,} of {generation.compared:,} words {differ} word {generation.first_difference + 1:,}."
 
 
 def unknown_words(generation: Generation) -> str:
