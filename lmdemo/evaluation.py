@@ -105,7 +105,7 @@ def evaluate(model: nn.Module, ids: Tensor, window: int = 25) -> EvalResult:
 def compare(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> Iterator[Comparison]:
     """Evaluate all models on ids (N,) in turn, block by block; an iterator of snapshots, the last one final.
 
-    The first window is read once by each beforehand, and not counted, so that none pays for a cold start.
+    The first block is read once by each beforehand, and not counted, so that none pays for a cold start.
 
     Raises:
         InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
@@ -132,11 +132,11 @@ def _check(ids: Tensor, window: object) -> None:
 
 
 def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Iterator[Comparison]:
-    for model in models.values():
-        _Reading(model, ids[: window + 1], window).read(1)
     readings = {name: _Reading(model, ids, window) for name, model in models.items()}
     windows = next(iter(readings.values())).windows
     block = max(1, windows // BLOCKS)
+    for model in models.values():
+        _Reading(model, ids, window).read(block)
     block_tokens: list[int] = []
     block_seconds: dict[str, list[float]] = {name: [] for name in models}
     order = np.random.default_rng(0)

@@ -61,13 +61,14 @@ def _words(generation: Generation, writing: Writing, raw: bool) -> str:
 
 
 def size_table(sizes: Mapping[str, Size]) -> str:
-    """Bytes by module and in all, and the share of the baseline."""
+    """Bytes by module and in all, and the share of the baseline, which is the first."""
+    baseline = next(iter(sizes))
     rows = {
         name: {
-            **{label: prose.megabytes(size.modules[module]) for module, label in MODULES.items()},
             "whole file": prose.megabytes(size.total),
-            "bytes": f"{size.total:,}",
-            "of fp32": f"{size.ratio:.0%}",
+            f"of {baseline}": f"{size.ratio:.0%}",
+            **{label: prose.megabytes(size.modules[module]) for module, label in MODULES.items()},
+            "bytes of the file": f"{size.total:,}",
         }
         for name, size in sizes.items()
     }

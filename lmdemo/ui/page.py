@@ -49,12 +49,15 @@ def _first_results(lab: Lab, outputs: int) -> tuple:
     if first is None:
         return tuple(gr.skip() for _ in range(outputs))
     example = first.generation
-    note = "Computed here after the start, with the first seed from 1 whose texts part."
+    seed = example.settings.seed
+    note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part in the first half."
+    if example.first_difference is None:
+        note = f"Computed here after the start, with seed {seed}."
     return (
         markup.status(prose.parting(example), note),
         generate.redraw(False, example),
         example,
-        example.settings.seed,
+        seed,
         *evaluate.draw(first.comparison),
         first.comparison,
     )
