@@ -98,7 +98,7 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _add_bench(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("bench", help="measure start, streaming, memory and speed on this machine")
-    command.add_argument("--rounds", type=int, default=5, help="pairs of runs for a ratio (default: %(default)s)")
+    command.add_argument("--rounds", type=int, default=8, help="pairs of runs for a ratio (default: %(default)s)")
     command.set_defaults(run=_bench)
 
 

@@ -149,24 +149,21 @@ def _snapshots(
     )
     # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
     start = vocabulary.id(EOS) or 0
-    writers = {name: _Writer(model, [start, *ids], sampler) for name, model in models.items()}
+    writers = {name: _Writer(model, [start, *ids], sampler, vocabulary) for name, model in models.items()}
     final = False
     while not final:
         for writer in writers.values():
             writer.write(settings.words, SLICE)
-        final = all(len(writer.ids) == settings.words for writer in writers.values())
+        writings = {
+            name: Writing(tuple(writer.words), tuple(writer.times), len(writer.words) == settings.words)
+            for name, writer in writers.items()
+        }
+        final = all(writing.done for writing in writings.values())
         yield Generation(
             settings=settings,
             prompt=tuple(vocabulary.words[word] for word in ids),
             unknown=tuple(dict.fromkeys(word for word in typed if word not in vocabulary)),
-            writings={
-                name: Writing(
-                    tuple(vocabulary.words[word] for word in writer.ids),
-                    tuple(writer.times),
-                    len(writer.ids) == settings.words,
-                )
-                for name, writer in writers.items()
-            },
+            writings=writings,
             final=final,
         )
 
@@ -174,9 +171,9 @@ def _snapshots(
 class _Writer:
     """One variant at work: its hidden state, the words it chose, the computing seconds up to each."""
 
-    def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler) -> None:
-        self.model, self.sampler = model.eval(), sampler
-        self.ids: list[int] = []
+    def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler, vocabulary: Vocabulary) -> None:
+        self.model, self.sampler, self.vocabulary = model.eval(), sampler, vocabulary
+        self.words: list[str] = []
         self.times: list[float] = []
         with torch.inference_mode():
             # the last word is left for the first step, so that every word written is timed alike
@@ -195,10 +192,10 @@ class _Writer:
         before = self.times[-1] if self.times else 0.0
         with torch.inference_mode():
             began = now = time.perf_counter()
-            while len(self.ids) < words and now - began < seconds:
+            while len(self.words) < words and now - began < seconds:
                 logits, self.hidden = self.model(self.word, self.hidden)  # (1, 1, ntoken)
-                word = self.sampler.pick(logits.view(-1), len(self.ids))
+                word = self.sampler.pick(logits.view(-1), len(self.words))
                 self.word = self.word.new_full((1, 1), word)
-                self.ids.append(word)
+                self.words.append(self.vocabulary.words[word])
                 now = time.perf_counter()
                 self.times.append(before + now - began)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Snapshot = TypeVar("Snapshot")
 
-TEXT_INTERVAL = 0.08  # seconds between updates of a text
+TEXT_INTERVAL = 0.1  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
 
 TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
