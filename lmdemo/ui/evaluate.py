@@ -10,7 +10,7 @@ from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW, Comparison
 from lmdemo.lab import DEFAULT_WINDOW, FIRST_TOKENS, Lab
 from lmdemo.plots import speed_lines
 from lmdemo.ui import markup, prose
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, throttled
+from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, settled, throttled
 
 HOW = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
@@ -53,7 +53,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
     run = start.click(
         partial(measure, lab), [tokens, window], [status, chart, table, last], show_progress_on=[status], **COMPUTING
     )
-    stop.click(stopped, last, status, cancels=[run], **QUICK)
+    stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
     return status, chart, table, last
 
 

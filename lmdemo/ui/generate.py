@@ -11,7 +11,7 @@ from lmdemo.errors import InputError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.ui import markup, prose
-from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, throttled
+from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -59,7 +59,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
             api_visibility="private",
         ),
     ]
-    stop.click(stopped, last, status, cancels=runs, **QUICK)
+    stop.click(None, cancels=runs, api_visibility="private").then(settled(stopped), last, status, **QUICK)
     raw.change(redraw, [raw, last], texts, **QUICK)
     return status, texts, last, seed
 

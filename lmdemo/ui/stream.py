@@ -1,13 +1,18 @@
 """How events run: what computes goes one at a time, and what it sends is paced by the clock."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 Snapshot = TypeVar("Snapshot")
 
 TEXT_INTERVAL = 0.1  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
+
+# After a cancel the page needs about 0.2 s to clear the run away: until then an update that was under way may still
+# arrive and overwrite what Stop says, and the next press is ignored.
+SETTLE = 0.4  # seconds
 
 TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
 COMPUTING = {**TURN, "show_progress": "full", "api_visibility": "private"}
@@ -24,3 +29,13 @@ def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapsh
             shown, waiting = time.monotonic(), None
     if waiting is not None:
         yield waiting
+
+
+def settled(handler: Callable[..., str]) -> Callable[..., Awaitable[str]]:
+    """`handler`, called once the page has cleared a cancelled run away."""
+
+    async def wait_and_call(*values: object) -> str:
+        await asyncio.sleep(SETTLE)
+        return handler(*values)
+
+    return wait_and_call

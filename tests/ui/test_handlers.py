@@ -2,6 +2,9 @@
 
 import asyncio
 import math
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import gradio as gr
 import pytest
@@ -9,6 +12,14 @@ import pytest
 import lmdemo
 from lmdemo.lab import Lab
 from lmdemo.ui import evaluate, generate
+
+Answer = TypeVar("Answer")
+
+
+def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
+    """Run a coroutine in a thread of its own: the browser's fixture keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +58,7 @@ def test_a_replay_ends_where_the_run_ended(lab: Lab) -> None:
         return [frame async for frame in generate.replay(False, last)]
 
     *_, (_, _, final) = generate.write(lab, False, "It was", 5, 1.0, 0, 2, False)
-    replayed = asyncio.run(frames(final))
+    replayed = finish(frames(final))
     assert len(replayed) > 1
     assert replayed[-1] == generate.draw(final, False)
     assert replayed[0] != replayed[-1]
@@ -57,7 +68,7 @@ def test_a_replay_of_nothing_says_so() -> None:
     async def first() -> tuple[str, str]:
         return await anext(generate.replay(False, None))
 
-    assert "press Write first" in asyncio.run(first())[0]
+    assert "press Write first" in finish(first())[0]
 
 
 def test_measuring_shows_progress_then_the_verdict(lab: Lab) -> None:
