@@ -1,5 +1,7 @@
 """The endpoints: plain JSON, typed, with stable names. They compute what the tabs compute."""
 
+from collections.abc import Callable, Iterator
+
 import gradio as gr
 
 from lmdemo.errors import InputError
@@ -7,7 +9,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import Lab
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import TURN
+from lmdemo.ui.stream import TURN, Snapshot
 
 
 def build(lab: Lab) -> None:
@@ -27,11 +29,7 @@ def build(lab: Lab) -> None:
             Per variant its text, words, seconds and words_per_second; and first_difference, the position
             (from 0) of the first word that differs, or null.
         """
-        try:
-            *_, last = lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed))
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return _generation(last)
+        return _generation(_last(lambda: lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed))))
 
     def sizes() -> list:
         """The serialized size of every variant.
@@ -56,15 +54,20 @@ def build(lab: Lab) -> None:
             Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
             median over blocks of fp32's seconds divided by its own.
         """
-        try:
-            *_, last = lab.compare(tokens, window)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return _comparison(last)
+        return _comparison(_last(lambda: lab.compare(tokens, window)))
 
     gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)
     gr.api(evaluate, api_name="evaluate", **TURN)
+
+
+def _last(start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
+    """The final snapshot of a run; a field out of its range becomes an answer of one sentence."""
+    try:
+        *_, last = start()
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    return last
 
 
 def _generation(generation: Generation) -> dict:
