@@ -86,6 +86,7 @@ def test_raw_tokens_are_a_switch_away(visit: Visit) -> None:
     page.get_by_role("textbox", name="Prompt").fill("It isn’t half-mad")
     button(page, "Write").click()
     expect(page.locator("#writing .prompt").first).to_have_text("It isn’t half-mad")
+    page.wait_for_timeout(3000)  # to the end of the run, which is drawn as it was begun
     page.get_by_role("checkbox", name="Raw tokens").check()
     expect(page.locator("#writing .prompt").first).to_have_text("It is n't half @-@ mad")
 
