@@ -11,17 +11,17 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import lmdemo
-from lmdemo.lab import Lab
+from lmdemo.service import Service, request_from
 from lmdemo.ui import LAUNCH, build_page
 
 try:
-    lab = Lab(lmdemo.load_checkpoint(os.environ.get("LMDEMO_MODEL") or None))
+    service = Service(request_from(os.environ))
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
 
-demo = build_page(lab)
+demo = build_page(service)
 
 if __name__ == "__main__":
     demo.launch(prevent_thread_lock=True, **LAUNCH)
-    lab.start()  # the first results, once the page is served: they must not delay it
+    service.start()  # first results and the Hub, once the page is served: they must not delay it
     demo.block_thread()

@@ -1,7 +1,7 @@
 """Dynamic quantization of an LSTM word language model, measured: the public names of the engine."""
 
 from lmdemo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from lmdemo.errors import CheckpointError, InputError, LmdemoError, TrainingError, VariantError
+from lmdemo.errors import CheckpointError, HubError, InputError, LmdemoError, TrainingError, VariantError
 from lmdemo.evaluation import Comparison, EvalResult, compare, evaluate
 from lmdemo.generation import Generation, generate
 from lmdemo.model import LSTMModel, ModelConfig
@@ -16,6 +16,7 @@ __all__ = [
     "Comparison",
     "EvalResult",
     "Generation",
+    "HubError",
     "InputError",
     "LSTMModel",
     "LmdemoError",

@@ -2,26 +2,35 @@
 
 Loading checks all of it before the first tensor is used and refuses with one sentence; it never
 unpickles. Weights may be stored in half precision and are computed in fp32. What lies on the Hub is the
-same folder (see hub.py); how a checkpoint comes to be is training.py's business.
+same folder, and how it gets here is hub.py's business; how a checkpoint comes to be is training.py's.
 """
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save
 from torch import Tensor
 
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import EOS, Vocabulary, read_corpus
 
+if TYPE_CHECKING:
+    from lmdemo.hub import HubName
+
 ASSETS = Path(__file__).parent.parent / "assets"
 BUNDLED = ASSETS / "checkpoint"
 SAMPLE = ASSETS / "sample.txt"
+
+REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
+OPTIONAL = ("test.txt",)
 
 MAX_WORDS = 1_000_000
 MAX_WIDTH = 8_192
@@ -42,16 +51,72 @@ class Checkpoint:
     revision: str | None = None  # commit hash for the Hub
 
 
+@dataclass(frozen=True)
+class Located:
+    """The folder a checkpoint is read from, and what it is called."""
+
+    folder: Path
+    source: str  # "bundled", a folder, or "owner/name"
+    revision: str | None = None  # commit hash for the Hub
+    problem: str = ""  # why the Hub was not asked, if a cached copy is used without it
+
+
 def load_checkpoint(source: str | Path | None = None) -> Checkpoint:
-    """Load the bundled checkpoint, or the folder `source`.
+    """Load the bundled checkpoint, the folder `source`, or the model `owner/name[@revision]` from the Hub.
+
+    A folder of that name comes before the Hub. The Hub's files are cached by its client and checked.
 
     Raises:
-        CheckpointError: the folder is missing, incomplete, damaged, or not a checkpoint of this kind.
+        CheckpointError: it is missing, incomplete, damaged, or not a checkpoint of this kind.
+        HubError: the Hub did not give it; a CheckpointError too.
     """
-    folder = BUNDLED if source is None else Path(source)
-    name = "bundled" if source is None else str(source)
-    if not folder.is_dir():
-        raise CheckpointError(f"No checkpoint at {name}: it is not a folder with {', '.join(REQUIRED)}.")
+    return load(locate(source))
+
+
+def _silent(_here: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+def hub_name(source: str | Path) -> "HubName | None":
+    """The model on the Hub that `source` names, unless a folder of that name is here."""
+    from lmdemo.hub import HubName  # here: the client takes a quarter of a second that a folder does not need
+
+    return None if Path(source).is_dir() else HubName.parse(str(source))
+
+
+def locate(source: str | Path | None = None, report: Callable[[int, int], None] = _silent) -> Located:
+    """Find the folder of a checkpoint, pulled from the Hub if it is there; nothing is read yet.
+
+    Args:
+        source: as for `load_checkpoint`.
+        report: called with the bytes that are here and the bytes in all while the Hub is read.
+
+    Raises:
+        CheckpointError, HubError: as for `load_checkpoint`.
+    """
+    if source is None:
+        return Located(BUNDLED, "bundled")
+    if Path(source).is_dir():
+        return Located(Path(source), str(source))
+    name = hub_name(source)
+    if name is None:
+        raise CheckpointError(
+            f"No checkpoint at {source}: it is neither a folder with {', '.join(REQUIRED)}"
+            " nor a name on the Hub, owner/name or owner/name@revision."
+        )
+    from lmdemo import hub
+
+    pulled = hub.pull(name, REQUIRED, OPTIONAL, MAX_FILE_BYTES, report)
+    return Located(pulled.folder, name.repo, pulled.commit, pulled.problem)
+
+
+def load(located: Located) -> Checkpoint:
+    """Read and check the checkpoint in a folder.
+
+    Raises:
+        CheckpointError: it is incomplete, damaged, or not a checkpoint of this kind.
+    """
+    folder, name = located.folder, located.source
     for file in REQUIRED:
         if not (folder / file).is_file():
             raise CheckpointError(f"The checkpoint {name} has no {file}; it needs {', '.join(REQUIRED)}.")
@@ -59,14 +124,9 @@ def load_checkpoint(source: str | Path | None = None) -> Checkpoint:
             raise CheckpointError(f"{file} of {name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
     config = _read_config(folder / "config.json")
     vocabulary = _read_vocabulary(folder / "vocab.txt", config)
-    model = LSTMModel.from_config(config)
-    model.load_state_dict(_read_weights(folder / "model.safetensors", model))
-    model.eval()
+    model = _read_model(folder / "model.safetensors", config)
     test_ids, test_name = _read_test(folder / "test.txt", vocabulary)
-    return Checkpoint(config, model, vocabulary, test_ids, test_name, name)
-
-
-REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
+    return Checkpoint(config, model, vocabulary, test_ids, test_name, name, located.revision)
 
 
 def save_checkpoint(
@@ -132,9 +192,17 @@ def _check_word(word: str, number: int) -> None:
         raise CheckpointError(f"vocab.txt, line {number + 1}: a word is 1 to 200 printable characters without spaces.")
 
 
+def _read_model(path: Path, config: ModelConfig) -> LSTMModel:
+    with torch.device("meta"):  # shapes only: the weights are the file's, so none are drawn here
+        model = LSTMModel.from_config(config)
+    model.load_state_dict(_read_weights(path, model), assign=True)
+    return model.eval()
+
+
 def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
+    """The tensors of the file in fp32; read, not mapped, so that a file replaced later changes nothing here."""
     try:
-        weights = load_file(path)
+        weights = load_safetensors(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise CheckpointError("model.safetensors is truncated or not a safetensors file.") from error
     expected = model.state_dict()
@@ -150,9 +218,10 @@ def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
             raise CheckpointError(f"model.safetensors: {name} is {shape}; config.json says {wanted}.")
         if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
             raise CheckpointError(f"model.safetensors: {name} is {tensor.dtype}; float32, float16 or bfloat16.")
-        if not torch.isfinite(tensor).all():
+        if not all(extreme.isfinite() for extreme in torch.aminmax(tensor)):  # a NaN is both extremes
             raise CheckpointError(f"model.safetensors: {name} holds values that are not finite numbers.")
-    return {name: tensor.float() for name, tensor in weights.items()}
+        weights[name] = tensor.float()
+    return weights
 
 
 def _read_test(path: Path, vocabulary: Vocabulary) -> tuple[Tensor, str]:

@@ -3,6 +3,7 @@
     LmdemoError
     ├── InputError        a field holds a value it does not allow
     ├── CheckpointError   a checkpoint is missing, broken or not ours
+    │   └── HubError      the Hugging Face Hub did not give one, or did not take one
     ├── VariantError      a variant cannot be built from this model
     └── TrainingError     a training run cannot start or go on
 
@@ -21,6 +22,10 @@ class InputError(LmdemoError, ValueError):
 
 class CheckpointError(LmdemoError):
     """A checkpoint folder is missing, incomplete, damaged or of another kind."""
+
+
+class HubError(CheckpointError):
+    """The Hugging Face Hub did not give a checkpoint, or did not take one."""
 
 
 class VariantError(LmdemoError):

@@ -1,12 +1,13 @@
 """One loaded checkpoint, its variants, and the rule that one computation runs at a time.
 
 Everything that serves visitors (the tabs, the API) computes through a `Lab`, so no figure is taken while
-another computation runs in this process. It knows nothing of pages.
+another computation runs in this process. It knows nothing of pages, nor where its checkpoint came from.
 """
 
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,12 +40,14 @@ class FirstResults:
 class Lab:
     """A checkpoint with its variants built and measured; safe to use from many threads."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, turn: AbstractContextManager | None = None) -> None:
+        """Build and measure the variants of `checkpoint`; labs that share `turn` compute one at a time."""
         self.checkpoint = checkpoint
         self.models = build_variants(checkpoint.model)
         self.sizes = sizes(self.models)
         self.machine = this_machine()
-        self._turn = threading.Lock()
+        self._turn = turn or threading.Lock()
+        self._starting = threading.Lock()
         self._started = False
         self._ready = threading.Event()
         self._first: FirstResults | None = None
@@ -80,13 +83,13 @@ class Lab:
 
     def start(self) -> None:
         """Begin to compute the first results in the background, unless that was begun before."""
-        with self._turn:
+        with self._starting:
             if self._started:
                 return
             self._started = True
         threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
 
-    def first(self, timeout: float) -> FirstResults | None:
+    def first(self, timeout: float | None) -> FirstResults | None:
         """The first results, waiting at most `timeout` seconds for them; None if they are not there."""
         self.start()
         self._ready.wait(timeout)

@@ -10,6 +10,7 @@ successor, has no LSTM. So its deprecation warnings are silenced here, and nowhe
 Reference: the tutorial "Dynamic Quantization on an LSTM Word Language Model" (pytorch/tutorials)
 """
 
+import copy
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +51,9 @@ def int8(model: LSTMModel) -> nn.Module:
     The embedding stays in fp32.
     """
     with _deprecations_silenced():
-        quantized = torch.ao.quantization.quantize_dynamic(model, {nn.LSTM, nn.Linear}, dtype=torch.qint8)
+        quantized = torch.ao.quantization.quantize_dynamic(
+            _sharing_weights(model), {nn.LSTM, nn.Linear}, dtype=torch.qint8, inplace=True
+        )
     _require(quantized, DynamicQuantizedLSTM, "LSTM")
     _require(quantized, DynamicQuantizedLinear, "Linear")
     return quantized
@@ -99,6 +102,14 @@ def quantized_weights(model: nn.Module) -> list[QuantizedWeight]:
         )
         for name, w in found
     ]
+
+
+def _sharing_weights(model: LSTMModel) -> LSTMModel:
+    """A copy whose modules can be replaced, with the weights of `model` themselves in it.
+
+    quantize_dynamic alone copies every weight first, the embedding too, which it then leaves as it was.
+    """
+    return copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
 
 
 def _require(model: nn.Module, kind: type[nn.Module], name: str) -> None:

@@ -1,7 +1,18 @@
 """Fixtures: a tiny real model, the bundled checkpoint, the running app, a browser."""
 
 import os
+import socket
+import tempfile
 from collections.abc import Iterator
+
+# A Hub of our own on loopback, before its client is imported: it reads its settings once.
+HUB_SOCKET = socket.create_server(("127.0.0.1", 0))
+os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{HUB_SOCKET.getsockname()[1]}"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="lmdemo-hub-")
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # the Hub's chunk storage; the local Hub has the older large files only
+os.environ["HF_HUB_ETAG_TIMEOUT"] = os.environ["HF_HUB_DOWNLOAD_TIMEOUT"] = "2"  # seconds
+for name in ("HF_TOKEN", "LMDEMO_MODEL", "SPACE_AUTHOR_NAME"):
+    os.environ.pop(name, None)
 
 # as app.py does, and before torch or gradio is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +25,7 @@ import torch
 import lmdemo
 from lmdemo.bench import running_app
 from lmdemo.machine import this_machine
+from local_hub import LocalHub
 
 
 def pytest_report_header() -> str:
@@ -40,6 +52,20 @@ def words() -> lmdemo.Vocabulary:
 @pytest.fixture(scope="session")
 def bundled() -> lmdemo.Checkpoint:
     return lmdemo.load_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def hub_server() -> Iterator[LocalHub]:
+    server = LocalHub(HUB_SOCKET)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def hub(hub_server: LocalHub) -> LocalHub:
+    """The local Hub, without faults."""
+    hub_server.calm()
+    return hub_server
 
 
 @pytest.fixture(scope="session")

@@ -132,8 +132,8 @@ def test_a_broken_folder_is_refused_with_a_sentence(
 
 
 def test_a_missing_folder_is_named() -> None:
-    with pytest.raises(lmdemo.CheckpointError, match=r"^No checkpoint at nowhere/at-all: it is not a folder"):
-        lmdemo.load_checkpoint("nowhere/at-all")
+    with pytest.raises(lmdemo.CheckpointError, match=r"^No checkpoint at no/where/at-all: it is neither a folder"):
+        lmdemo.load_checkpoint("no/where/at-all")
 
 
 def test_words_that_cannot_stand_on_a_line_are_not_saved(tmp_path: Path, tiny: lmdemo.LSTMModel) -> None:

@@ -6,8 +6,8 @@ import sys
 import lmdemo
 from lmdemo.bench import ROOT
 
-NAMES = """VARIANTS Checkpoint CheckpointError Comparison EvalResult Generation InputError LSTMModel LmdemoError
-ModelConfig TrainingError VariantError Vocabulary build_variants compare evaluate generate load_checkpoint
+NAMES = """VARIANTS Checkpoint CheckpointError Comparison EvalResult Generation HubError InputError LSTMModel
+LmdemoError ModelConfig TrainingError VariantError Vocabulary build_variants compare evaluate generate load_checkpoint
 save_checkpoint serialized_size sizes"""
 
 

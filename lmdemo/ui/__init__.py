@@ -1,4 +1,4 @@
-"""The page: draws what a `Lab` measures, and computes nothing."""
+"""The page: draws what the lab in service measures, and computes nothing."""
 
 from lmdemo.ui.page import LAUNCH, build_page
 

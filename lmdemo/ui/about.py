@@ -68,8 +68,8 @@ measured here.
 """
 
 
-def build(lab: Lab) -> None:
-    """Lay the tab out; the code is read from the function that built the variant."""
+def build(lab: Lab) -> gr.HTML:
+    """Lay the tab out; the code is read from the function that built the variant. Returns what `draw` fills."""
     gr.Markdown(HOW)
     gr.Code(
         inspect.getsource(variants.int8),
@@ -79,5 +79,11 @@ def build(lab: Lab) -> None:
         elem_id="code-that-ran",
     )
     gr.Markdown(WEIGHTS)
-    gr.HTML(markup.weights_table(variants.quantized_weights(lab.models["int8"])))
+    weights = gr.HTML(draw(lab), elem_id="weights")
     gr.Markdown(MORE)
+    return weights
+
+
+def draw(lab: Lab) -> str:
+    """The scales and zero points of the model in service."""
+    return markup.weights_table(variants.quantized_weights(lab.models["int8"]))

@@ -7,12 +7,12 @@ import gradio as gr
 from lmdemo.errors import InputError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.lab import Lab
+from lmdemo.service import Service
 from lmdemo.text import detokenize
 from lmdemo.ui.stream import TURN, Snapshot
 
 
-def build(lab: Lab) -> None:
+def build(service: Service) -> None:
     """Add /generate, /sizes and /evaluate to the page being built."""
 
     def generate(prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1) -> dict:
@@ -29,7 +29,9 @@ def build(lab: Lab) -> None:
             Per variant its text, words, seconds and words_per_second; and first_difference, the position
             (from 0) of the first word that differs, or null.
         """
-        return _generation(_last(lambda: lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed))))
+        return _generation(
+            _last(lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)))
+        )
 
     def sizes() -> list:
         """The serialized size of every variant.
@@ -40,7 +42,7 @@ def build(lab: Lab) -> None:
         """
         return [
             {"variant": name, "bytes": size.total, "modules": dict(size.modules), "ratio": size.ratio}
-            for name, size in lab.sizes.items()
+            for name, size in service.lab.sizes.items()
         ]
 
     def evaluate(tokens: int = 2000, window: int = 25) -> list:
@@ -54,7 +56,7 @@ def build(lab: Lab) -> None:
             Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
             median over blocks of fp32's seconds divided by its own.
         """
-        return _comparison(_last(lambda: lab.compare(tokens, window)))
+        return _comparison(_last(lambda: service.lab.compare(tokens, window)))
 
     gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)

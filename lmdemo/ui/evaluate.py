@@ -9,6 +9,7 @@ from lmdemo.errors import InputError
 from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW, Comparison
 from lmdemo.lab import DEFAULT_WINDOW, FIRST_TOKENS, Lab
 from lmdemo.plots import speed_lines
+from lmdemo.service import Service
 from lmdemo.ui import markup, prose
 from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, settled, throttled
 
@@ -19,14 +20,11 @@ HOW = (
 )
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
-    """Lay the tab out; returns what the page fills when it loads: status, chart, table, last result."""
-    most = min(MAX_TOKENS, lab.available_tokens)
+def build(service: Service) -> tuple[gr.Slider, tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]]:
+    """Lay the tab out; returns what `limits` fills, and what the first results fill: status, chart, table, last."""
     with gr.Row():
         tokens = gr.Slider(
-            min(100, most),
-            most,
-            min(FIRST_TOKENS, most),
+            **limits(service.lab),
             step=1,
             label="Words of test text",
             info="More words, a narrower interval.",
@@ -51,16 +49,26 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]:
     last = gr.State(None)
 
     run = start.click(
-        partial(measure, lab), [tokens, window], [status, chart, table, last], show_progress_on=[status], **COMPUTING
+        partial(measure, service),
+        [tokens, window],
+        [status, chart, table, last],
+        show_progress_on=[status],
+        **COMPUTING,
     )
     stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    return status, chart, table, last
+    return tokens, (status, chart, table, last)
 
 
-def measure(lab: Lab, tokens: object, window: object) -> Iterator[tuple]:
+def limits(lab: Lab) -> dict[str, int]:
+    """The slider over the test text of the model in service."""
+    most = min(MAX_TOKENS, lab.available_tokens)
+    return {"minimum": min(100, most), "maximum": most, "value": min(FIRST_TOKENS, most)}
+
+
+def measure(service: Service, tokens: object, window: object) -> Iterator[tuple]:
     """Run: status, chart, table and snapshot, paced for a browser; a sentence instead, for a value out of range."""
     try:
-        snapshots = lab.compare(tokens, window)
+        snapshots = service.lab.compare(tokens, window)
     except InputError as error:
         yield markup.alert(str(error)), gr.skip(), gr.skip(), gr.skip()
         return

@@ -9,7 +9,8 @@ import gradio as gr
 
 from lmdemo.errors import InputError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
-from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
+from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS
+from lmdemo.service import Service
 from lmdemo.ui import markup, prose
 from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, settled, throttled
 
@@ -23,7 +24,7 @@ EXAMPLES = [
 SLOW_MOTION = 20  # times slower than it was computed
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
+def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     """Lay the tab out; returns what the page fills when it loads: status, texts, last run, seed."""
     prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
     examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values")
@@ -40,7 +41,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
 
     *_, seed, _ = settings
     writing = {
-        "fn": partial(write, lab),
+        "fn": partial(write, service),
         "inputs": [raw, prompt, *settings],
         "outputs": [status, texts, last],
         "show_progress_on": [status],
@@ -88,10 +89,10 @@ def _settings() -> tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox
     return words, temperature, top_k, seed, allow_unk
 
 
-def write(lab: Lab, raw: bool, *fields: object) -> Iterator[tuple]:
+def write(service: Service, raw: bool, *fields: object) -> Iterator[tuple]:
     """Run: status, texts and snapshot, paced for a browser; a sentence instead, for a field out of its range."""
     try:
-        snapshots = lab.generate(GenerationSettings(*fields))
+        snapshots = service.lab.generate(GenerationSettings(*fields))
     except InputError as error:
         yield markup.alert(str(error)), gr.skip(), gr.skip()
         return

@@ -5,8 +5,11 @@ from html import escape
 
 import pandas as pd
 
+from lmdemo import hub
+from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, Writing
+from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, spaced
 from lmdemo.ui import prose
@@ -22,6 +25,26 @@ def status(sentence: str, note: str = "") -> str:
 def alert(sentence: str) -> str:
     """A line that says what was wrong."""
     return f'<p class="status alert" role="alert">{escape(sentence)}</p>'
+
+
+def provenance(checkpoint: Checkpoint) -> str:
+    """Which checkpoint is in service; one from the Hub with a link to its commit."""
+    origin = escape(prose.origin(checkpoint))
+    if checkpoint.revision:
+        link = escape(hub.address(checkpoint.source, checkpoint.revision))
+        origin = f'<a href="{link}" target="_blank" rel="noopener">{origin}</a> from the Hugging Face Hub'
+    return f"checkpoint {origin}: {escape(prose.shape(checkpoint))}"
+
+
+def pull(state: Pull | None) -> str:
+    """A line about a checkpoint asked of the Hub; nothing when there is nothing to say."""
+    sentence, note = prose.pull(state) if state else ("", "")
+    if not sentence:
+        return ""
+    if not state.under_way:
+        return status(sentence, note)
+    bar = f'<progress value="{state.here}" max="{state.total}"></progress>' if state.total else "<progress></progress>"
+    return f'<p class="status">{escape(sentence)} {bar} <span class="note">{escape(note)}</span></p>'
 
 
 def texts(generation: Generation, raw: bool) -> str:

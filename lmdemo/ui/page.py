@@ -1,4 +1,4 @@
-"""The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives."""
+"""The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
 from functools import partial
 from html import escape
@@ -6,11 +6,13 @@ from html import escape
 import gradio as gr
 
 from lmdemo.lab import Lab
+from lmdemo.service import Service
 from lmdemo.ui import about, api, evaluate, generate, markup, prose, size
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
+FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 
 LAUNCH = {
     "theme": THEME,
@@ -23,29 +25,54 @@ LAUNCH = {
 }
 
 
-def build_page(lab: Lab) -> gr.Blocks:
-    """The Blocks app over `lab`; nothing is started."""
+def build_page(service: Service) -> gr.Blocks:
+    """The Blocks app over `service`; nothing is started."""
+    lab, state = service.state
     with gr.Blocks(title="lmdemo: dynamic quantization, measured", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(_header(lab))
+        header = gr.HTML(_header(lab))
+        pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
         with gr.Tabs():
             with gr.Tab("Generate", id="generate"):
-                writing = generate.build(lab)
+                writing = generate.build(service)
             with gr.Tab("Size", id="size"):
-                size.build(lab)
+                sizes = size.build(lab)
             with gr.Tab("Evaluate", id="evaluate"):
-                measuring = evaluate.build(lab)
+                tokens, measuring = evaluate.build(service)
             with gr.Tab("About", id="about"):
-                about.build(lab)
-        api.build(lab)
+                weights = about.build(lab)
+        api.build(service)
+        shown = gr.State(None)  # the checkpoint that this page describes
+        clock = gr.Timer(FOLLOW_INTERVAL, active=False)
+        following = {
+            "fn": partial(_follow, service),
+            "inputs": shown,
+            "outputs": [pull, clock, shown, header, *sizes, tokens, weights],
+            **QUICK,
+        }
+        page.load(**following)
+        clock.tick(**following)
         arrival = [*writing, *measuring]
-        page.load(partial(_first_results, lab, len(arrival)), None, arrival, **QUICK)
+        page.load(partial(_first_results, service, len(arrival)), None, arrival, **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return page
 
 
-def _first_results(lab: Lab, outputs: int) -> tuple:
+def _follow(service: Service, shown: str | None) -> tuple:
+    """The state of the pull, and all that depends on the checkpoint if it is another than the one shown."""
+    lab, pull = service.state
+    name = prose.origin(lab.checkpoint)
+    line = markup.status(*prose.switched(lab.checkpoint)) if shown not in (None, name) else markup.pull(pull)
+    clock = gr.Timer(active=pull is not None and pull.under_way)
+    views: list = [_header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), about.draw(lab)]
+    if shown == name:
+        views = [gr.skip() for _ in views]
+    return line, clock, name, *views
+
+
+def _first_results(service: Service, outputs: int) -> tuple:
     """What a visitor finds on arrival; nothing is touched if it could not be computed."""
-    first = lab.first(timeout=FIRST_WAIT)
+    service.start()  # already begun, unless something other than app.py launched the page
+    first = service.lab.first(timeout=FIRST_WAIT)
     if first is None:
         return tuple(gr.skip() for _ in range(outputs))
     example = first.generation
@@ -69,5 +96,5 @@ def _header(lab: Lab) -> str:
         "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
         " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
         " Every figure is measured on this machine or says where it comes from.</p>"
-        f"<p class='facts'>{escape(prose.provenance(lab))}<br>{escape(prose.machine_facts(lab))}</p></header>"
+        f"<p class='facts'>{markup.provenance(lab.checkpoint)}<br>{escape(prose.machine_facts(lab))}</p></header>"
     )

@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, Interval
 from lmdemo.generation import Generation
 from lmdemo.lab import Lab
+from lmdemo.service import Phase, Pull
 from lmdemo.size import Size
 
 
@@ -91,14 +93,48 @@ def _other(comparison: Comparison) -> str:
     return next(name for name in comparison.results if name != comparison.baseline)
 
 
-def provenance(lab: Lab) -> str:
-    """Which checkpoint is loaded and from where."""
-    config, source = lab.checkpoint.config, lab.checkpoint.source
+def origin(checkpoint: Checkpoint) -> str:
+    """Where a checkpoint comes from, in a few words."""
+    if checkpoint.source == "bundled":
+        return "bundled with the app"
+    if checkpoint.revision:
+        return f"{checkpoint.source} at {checkpoint.revision[:7]}"
     # a folder's name says enough; where it lies is nobody's business on a public page
-    origin = "bundled with the app" if source == "bundled" else f"from the folder {Path(source).name}"
+    return f"from the folder {Path(checkpoint.source).name}"
+
+
+def shape(checkpoint: Checkpoint) -> str:
+    """What a checkpoint holds, in a few words."""
+    config = checkpoint.config
     return (
-        f"checkpoint {origin}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},"
-        f" tested on {lab.checkpoint.test_name}"
+        f"{config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},"
+        f" tested on {checkpoint.test_name}"
+    )
+
+
+def pull(pull: Pull) -> tuple[str, str]:
+    """Where a pull stands: a sentence, and what it means for this page."""
+    name = pull.request.source
+    meanwhile = "Until then this page runs on the checkpoint bundled with it."
+    match pull.phase:
+        case Phase.PULLING if pull.total:
+            return f"Pulling {name} from the Hub: {pull.here / 1e6:.1f} of {megabytes(pull.total)}.", meanwhile
+        case Phase.PULLING:
+            return f"Asking the Hub for {name} …", meanwhile
+        case Phase.PREPARING:
+            return f"{name} is here; it is being quantized and measured.", meanwhile
+        case Phase.SERVING if pull.problem:
+            return pull.problem, "The copy of it that is cached here is used."
+        case Phase.REFUSED:
+            return pull.problem, f"This page runs on the checkpoint bundled with it. Asked for by {pull.request.by}."
+    return "", ""
+
+
+def switched(checkpoint: Checkpoint) -> tuple[str, str]:
+    """For a page that was open when another checkpoint came into service."""
+    return (
+        f"This page now runs on {origin(checkpoint)}.",
+        "Texts and speeds that were here before came from the checkpoint before it; run again for new ones.",
     )
 
 

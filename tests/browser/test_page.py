@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import Visitor
 from playwright.sync_api import Page, expect
+
+from conftest import Visitor
 
 TABS = ["Generate", "Size", "Evaluate", "About"]
 Visit = Callable[..., Visitor]

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 import lmdemo
-from lmdemo.lab import Lab
+from lmdemo.service import Service
 from lmdemo.ui import evaluate, generate
 
 Answer = TypeVar("Answer")
@@ -23,12 +23,12 @@ def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab(lmdemo.load_checkpoint())
+def service() -> Service:
+    return Service()
 
 
-def test_writing_ends_with_the_final_snapshot_drawn(lab: Lab) -> None:
-    updates = list(generate.write(lab, False, "It was", 120, 1.0, 0, 2, False))
+def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
+    updates = list(generate.write(service, False, "It was", 120, 1.0, 0, 2, False))
     line, texts, final = updates[-1]
     assert final.final
     assert generate.draw(final, False) == (line, texts)
@@ -46,18 +46,18 @@ def test_writing_ends_with_the_final_snapshot_drawn(lab: Lab) -> None:
         (("a", 5, 1, 0, 1, "on"), "Allow &lt;unk&gt; must be true or false."),
     ],
 )
-def test_bad_fields_get_a_sentence_and_leave_the_rest(lab: Lab, fields: tuple, sentence: str) -> None:
-    ((line, *rest),) = generate.write(lab, False, *fields)
+def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: tuple, sentence: str) -> None:
+    ((line, *rest),) = generate.write(service, False, *fields)
     assert sentence in line
     assert 'role="alert"' in line
     assert rest == [gr.skip()] * 2
 
 
-def test_a_replay_ends_where_the_run_ended(lab: Lab) -> None:
+def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
     async def frames(last: lmdemo.Generation) -> list[tuple[str, str]]:
         return [frame async for frame in generate.replay(False, last)]
 
-    *_, (_, _, final) = generate.write(lab, False, "It was", 5, 1.0, 0, 2, False)
+    *_, (_, _, final) = generate.write(service, False, "It was", 5, 1.0, 0, 2, False)
     replayed = finish(frames(final))
     assert len(replayed) > 1
     assert replayed[-1] == generate.draw(final, False)
@@ -71,8 +71,8 @@ def test_a_replay_of_nothing_says_so() -> None:
     assert "press Write first" in finish(first())[0]
 
 
-def test_measuring_shows_progress_then_the_verdict(lab: Lab) -> None:
-    updates = list(evaluate.measure(lab, 1000, 25))
+def test_measuring_shows_progress_then_the_verdict(service: Service) -> None:
+    updates = list(evaluate.measure(service, 1000, 25))
     first_line, final_line = updates[0][0], updates[-1][0]
     assert "of 1,000 words read." in first_line
     assert "over 1,000 words in windows of 25" in final_line
@@ -81,7 +81,7 @@ def test_measuring_shows_progress_then_the_verdict(lab: Lab) -> None:
     assert "before anything was measured" in evaluate.stopped(updates[-1][3])
 
 
-def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(lab: Lab) -> None:
-    ((line, *rest),) = evaluate.measure(lab, 1000, 0)
+def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> None:
+    ((line, *rest),) = evaluate.measure(service, 1000, 0)
     assert "Window must be a whole number from 1 to 1,000." in line
     assert rest == [gr.skip()] * 3

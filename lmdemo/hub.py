@@ -1,0 +1,253 @@
+"""The Hub end of a checkpoint: its files pulled and checked, a folder of files published.
+
+All of it goes through huggingface_hub's own client, its cache, its token and its settings. That client
+compares sizes only, so every file is hashed here and compared with what the Hub states for the commit: the
+SHA-256 of a large file; of a small one, which the Hub keeps in git, the id of its git blob. What the files
+hold is checkpoint.py's business.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import tqdm, validate_repo_id
+
+from lmdemo.errors import HubError
+
+log = logging.getLogger(__name__)
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+_NAME = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII)
+
+Report = Callable[[int, int], None]  # bytes that are here, bytes in all
+
+
+@dataclass(frozen=True)
+class HubName:
+    """A model on the Hub: `owner/name`, or `owner/name@revision`."""
+
+    repo: str
+    revision: str | None = None  # a branch, a tag or a commit; without one, the default branch
+
+    @classmethod
+    def parse(cls, text: str) -> "HubName | None":
+        """The name that `text` is, or None if it cannot be one."""
+        found = _NAME.fullmatch(text)
+        if found is None:
+            return None
+        try:
+            validate_repo_id(found["repo"])
+        except HFValidationError:
+            return None
+        return cls(found["repo"], found["revision"])
+
+    def __str__(self) -> str:
+        return self.repo if self.revision is None else f"{self.repo}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """Where the files of one commit lie."""
+
+    folder: Path
+    commit: str
+    problem: str = ""  # why the Hub was not asked, if what is cached here was used without it
+
+
+def address(repo: str, commit: str | None = None) -> str:
+    """The page of a model on the Hub, at a commit if one is given."""
+    return f"{constants.ENDPOINT}/{repo}" + (f"/tree/{commit}" if commit else "")
+
+
+def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: int, report: Report) -> Pulled:
+    """Fetch the named files of a model, and those of the `optional` ones it has, into the client's cache.
+
+    What is cached already is not fetched again. Where the Hub cannot be reached or is out of order, what is
+    cached serves; where it answers that there is no such model, or not for us, it does not.
+
+    Args:
+        most: bytes in all that are accepted.
+        report: called with the bytes that are here and the bytes in all.
+
+    Raises:
+        HubError: the Hub did not give these files, or they are not what it states.
+    """
+    required, optional = tuple(required), tuple(optional)
+    try:
+        info = HfApi().model_info(
+            name.repo, revision=name.revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
+        )
+    except Exception as error:  # the client raises errors of four libraries and promises none of them
+        problem = _failure(f"Could not pull {name}", error)
+        if not _is_passing(error) or (cached := _cached(name, required, optional)) is None:
+            raise problem from error
+        return Pulled(cached, cached.name, str(problem))
+    files = {file.rfilename: file for file in info.siblings or ()}
+    if missing := [file for file in required if file not in files]:
+        raise HubError(f"{name} on the Hub has no {missing[0]}; a checkpoint needs {', '.join(required)}.")
+    wanted = {file: files[file] for file in (*required, *optional) if file in files}
+    if sum(file.size or 0 for file in wanted.values()) > most:
+        raise HubError(f"{name} on the Hub is over {most / 1e9:.0f} GB; that is not pulled.")
+    try:
+        folder = _fetch(name, info.sha, wanted, report)
+    except HubError:
+        raise
+    except Exception as error:  # as above
+        raise _failure(f"Could not pull {name}", error) from error
+    return Pulled(folder, info.sha)
+
+
+def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report: Report) -> Path:
+    """The folder with the wanted files of `commit`, each fetched if need be, and checked."""
+    total = sum(file.size or 0 for file in wanted.values())
+    here = 0
+    folder = Path()
+    _note_commit(name, commit)
+    for file, stated in wanted.items():
+        path = _in_cache(name.repo, file, commit)
+        if path is None or not _matches(path, stated):  # a copy that was damaged here is fetched anew
+            bar = _counting(here, total, report)
+            options = {"force_download": path is not None, "tqdm_class": bar}
+            path = Path(hf_hub_download(name.repo, file, revision=commit, **options))
+            if not _matches(path, stated):
+                path.resolve().unlink()  # or the next start would find it in the cache
+                path.unlink(missing_ok=True)
+                raise HubError(
+                    f"Could not pull {name}: {file} is not the file that the Hub states"
+                    f" for commit {commit[:7]}; its checksum differs."
+                )
+        here += stated.size or 0
+        report(here, total)
+        folder = path.parent
+    return folder
+
+
+def _note_commit(name: HubName, commit: str) -> None:
+    """Let the client note which commit a branch or tag stands for, for a start without network."""
+    if name.revision is None or not COMMIT.fullmatch(name.revision):
+        noted = Path(hf_hub_download(name.repo, "config.json", revision=name.revision))
+        if noted.parent.name != commit:
+            log.warning("%s has moved on from commit %s while it was pulled.", name, commit)
+
+
+def _counting(before: int, total: int, report: Report) -> type[tqdm]:
+    """A progress bar for the client that draws nothing and reports instead."""
+
+    class Counting(tqdm):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **(options | {"disable": True}))
+            self._count = 0
+
+        def update(self, n: float | None = 1) -> None:
+            self._count += int(n or 0)
+            report(min(before + self._count, total), total)
+
+        def update_transfer(self, n: float | None = 1) -> None:
+            """Bytes on the wire, which the client counts apart from bytes written; only those count here."""
+
+        def set_transfer_postfix_str(self, *args: object, **options: object) -> None:
+            """A speed, which nobody reads here."""
+
+    return Counting
+
+
+def _cached(name: HubName, required: Iterable[str], optional: Iterable[str]) -> Path | None:
+    """The folder in the client's cache, if all required files are there and undamaged."""
+    paths = {file: _in_cache(name.repo, file, name.revision) for file in (*required, *optional)}
+    found = [path for file in required if (path := paths[file]) is not None]
+    if len(found) < len(tuple(required)) or not all(_matches_link(path) for path in paths.values() if path):
+        return None
+    return found[0].parent
+
+
+def _in_cache(repo: str, file: str, revision: str | None) -> Path | None:
+    path = try_to_load_from_cache(repo, file, revision=revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _matches(path: Path, stated: RepoSibling) -> bool:
+    expected = stated.lfs.sha256 if stated.lfs else stated.blob_id
+    return expected is not None and _digest(path, expected) == expected
+
+
+def _matches_link(path: Path) -> bool:
+    """Without the Hub: the cache links each file to a blob that is named by what the Hub stated for it.
+
+    Where there are no links (Windows without developer mode) nothing states anything, and the file passes.
+    """
+    if not path.is_symlink():
+        return True
+    expected = path.readlink().name
+    return _digest(path, expected) == expected
+
+
+def _digest(path: Path, like: str) -> str:
+    """The SHA-256 of a file, or the id of its git blob, whichever has the length of `like`."""
+    with path.open("rb") as file:
+        if len(like) == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        content = file.read()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the Hub may well answer otherwise tomorrow: then what is cached is as good as it was."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, httpx2.TransportError | OfflineModeIsEnabled)
+
+
+def _failure(what: str, error: BaseException) -> HubError:
+    """One sentence for an error of the client; the innermost cause tells what happened."""
+    while error.__cause__ is not None and not isinstance(error, HfHubHTTPError | httpx2.HTTPError):
+        error = error.__cause__
+    match error:
+        case GatedRepoError():
+            reason = "the Hub gives it to approved accounts only; set HF_TOKEN to a token of one"
+        case RepositoryNotFoundError():
+            reason = "the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it"
+        case RevisionNotFoundError():
+            reason = "the Hub has no such revision of it"
+        case RemoteEntryNotFoundError():
+            reason = "a file of it is missing on the Hub"
+        case HfHubHTTPError():
+            reason = _STATUS.get(error.response.status_code, "the Hub answered with an error")
+            reason += f" ({error.response.status_code})"
+        case OfflineModeIsEnabled():
+            reason = "HF_HUB_OFFLINE is set, and it is not in the cache"
+        case httpx2.TimeoutException():
+            reason = "the Hub did not answer in time"
+        case httpx2.RemoteProtocolError():
+            reason = "the Hub broke the connection off"
+        case httpx2.TransportError():
+            reason = "the Hub could not be reached"
+        case OSError(errno=int(), strerror=str()):
+            reason = f"it could not be written to the cache ({error.strerror})"
+        case OSError() if "Consistency check" in str(error):
+            reason = "a file came in another length than the Hub states"
+        case _:
+            log.error("%s", what, exc_info=error)
+            reason = f"the client failed ({type(error).__name__})"
+    return HubError(f"{what}: {reason}.")
+
+
+_STATUS = {
+    401: "the Hub does not accept the token in HF_TOKEN",
+    403: "the token in HF_TOKEN has no right to this",
+    429: "the Hub takes no more requests from here for now",
+}

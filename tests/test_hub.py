@@ -1,0 +1,222 @@
+"""Checkpoints pulled with the real client from a Hub on loopback."""
+
+import os
+import shutil
+from hashlib import sha1
+from pathlib import Path
+
+import pytest
+import torch
+
+import lmdemo
+from lmdemo import checkpoint
+from lmdemo.hub import HubName, _failure
+from local_hub import READER, TOKEN, Fault, LocalHub
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> Path:
+    """A checkpoint with the files of a repository that are none of its own."""
+    lmdemo.save_checkpoint(tmp_path / "model", tiny, words)
+    (tmp_path / "model" / "test.txt").write_text(" the word1 . \n")
+    (tmp_path / "model" / "README.md").write_text("# card\n")
+    (tmp_path / "model" / "setup.py").write_text("raise SystemExit\n")
+    (tmp_path / "model" / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A model of this test's own: what one test cached is no other's."""
+    return f"someone/model-{sha1(request.node.name.encode()).hexdigest()[:12]}"
+
+
+def files_of(hub: LocalHub) -> set[str]:
+    """What was fetched; the large file, which has another address, is the weights."""
+    gets = [request for request in hub.requests if request.startswith("GET")]
+    small = {request.rsplit("/", 1)[1] for request in gets if "/resolve/" in request}
+    return small | ({"model.safetensors"} if any("/large/" in request for request in gets) else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a/b", HubName("a/b")),
+        ("a/b@main", HubName("a/b", "main")),
+        ("A_b/c-d.e@refs/pr/1", HubName("A_b/c-d.e", "refs/pr/1")),
+        *(
+            (odd, None)
+            for odd in ("a", "a b/c", "a/b/c", "./a", "../x", "/etc/passwd", "a/b@", "a/b.git", "a/b?c", "é/b")
+        ),
+    ],
+)
+def test_what_is_a_name_on_the_hub(text: str, name: HubName | None) -> None:
+    assert HubName.parse(text) == name
+
+
+def test_a_model_is_pulled_with_its_commit_and_only_its_own_files(
+    hub: LocalHub, folder: Path, name: str, tiny: lmdemo.LSTMModel
+) -> None:
+    sha = hub.put(name, folder)
+    loaded = lmdemo.load_checkpoint(name)
+    assert (loaded.source, loaded.revision) == (name, sha)
+    assert loaded.test_name == "the checkpoint's test.txt"
+    assert all(torch.equal(tensor, tiny.state_dict()[key]) for key, tensor in loaded.model.state_dict().items())
+    assert files_of(hub) == {"config.json", "model.safetensors", "vocab.txt", "test.txt"}
+
+
+def test_a_revision_is_that_revision(hub: LocalHub, folder: Path, name: str) -> None:
+    first = hub.put(name, folder)
+    (folder / "test.txt").write_text(" the the the . \n")
+    second = hub.put(name, folder)
+    assert lmdemo.load_checkpoint(name).revision == second
+    old = lmdemo.load_checkpoint(f"{name}@{first}")
+    assert old.revision == first
+    assert len(old.test_ids) == 4
+    with pytest.raises(lmdemo.HubError, match=r"the Hub has no such revision of it\.$"):
+        lmdemo.load_checkpoint(f"{name}@v9")
+
+
+def test_progress_counts_every_byte(hub: LocalHub, folder: Path, name: str) -> None:
+    hub.put(name, folder)
+    seen: list[tuple[int, int]] = []
+    checkpoint.locate(name, lambda here, total: seen.append((here, total)))
+    pulled = (*checkpoint.REQUIRED, *checkpoint.OPTIONAL)
+    total = sum((folder / file).stat().st_size for file in pulled)
+    assert seen == sorted(seen)
+    assert seen[-1] == (total, total)
+
+
+def test_a_folder_of_that_name_comes_first(
+    hub: LocalHub, folder: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / name)
+    assert lmdemo.load_checkpoint(name).revision is None
+    assert not hub.requests
+
+
+def test_a_private_model_needs_a_token(hub: LocalHub, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha = hub.put(name, folder, private=True)
+    with pytest.raises(lmdemo.HubError, match="no such model, or it is private and HF_TOKEN"):
+        lmdemo.load_checkpoint(name)
+    monkeypatch.setenv("HF_TOKEN", "hf_forged")
+    with pytest.raises(lmdemo.HubError, match=r"does not accept the token in HF_TOKEN \(401\)"):
+        lmdemo.load_checkpoint(name)
+    monkeypatch.setenv("HF_TOKEN", READER)
+    assert lmdemo.load_checkpoint(name).revision == sha
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "401": (Fault(info=401, code="RepoNotFound"), "the Hub has no such model, or it is private"),
+    "403 gated": (Fault(info=403, code="GatedRepo"), "to approved accounts only"),
+    "404": (Fault(info=404, code="RepoNotFound"), "the Hub has no such model"),
+    "429": (Fault(info=429), r"takes no more requests from here for now \(429\)"),
+    "500": (Fault(info=500), r"the Hub answered with an error \(500\)"),
+    "hangs": (Fault(hang="info"), "the Hub did not answer in time"),
+    "half a file": (Fault(half=True), "the Hub broke the connection off"),
+    "hangs in a file": (Fault(hang="file"), "the Hub did not answer in time"),
+    "wrong bytes": (Fault(wrong=True), "model.safetensors is not the file that the Hub states for commit"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_one_sentence_and_leaves_nothing_wrong_behind(
+    hub: LocalHub, folder: Path, name: str, fault: str
+) -> None:
+    sha = hub.put(name, folder)
+    hub.fault, sentence = FAULTS[fault]
+    with pytest.raises(lmdemo.HubError, match=f"^Could not pull {name}: .*{sentence}") as caught:
+        lmdemo.load_checkpoint(name)
+    assert str(caught.value).endswith(".")
+    hub.calm()
+    assert lmdemo.load_checkpoint(name).revision == sha
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "hangs"])
+def test_a_warm_cache_serves_while_the_hub_is_out_of_order(hub: LocalHub, folder: Path, name: str, fault: str) -> None:
+    sha = hub.put(name, folder)
+    assert lmdemo.load_checkpoint(name).revision == sha
+    hub.fault, sentence = FAULTS[fault]
+    located = checkpoint.locate(name)
+    assert located.revision == sha
+    assert sentence.split(" (")[0].replace("\\", "") in located.problem
+    assert lmdemo.load_checkpoint(f"{name}@{sha}").revision == sha
+
+
+def test_what_the_hub_has_withdrawn_is_not_served_from_the_cache(hub: LocalHub, folder: Path, name: str) -> None:
+    hub.put(name, folder)
+    lmdemo.load_checkpoint(name)
+    del hub.repos[name]
+    with pytest.raises(lmdemo.HubError, match="no such model"):
+        lmdemo.load_checkpoint(name)
+
+
+def test_a_warm_cache_is_neither_fetched_nor_believed_again(hub: LocalHub, folder: Path, name: str) -> None:
+    hub.put(name, folder)
+    located = checkpoint.locate(name)
+    hub.requests.clear()
+    checkpoint.locate(name)
+    assert not files_of(hub)
+    weights = located.folder / "model.safetensors"
+    weights.resolve().write_bytes(bytes(weights.stat().st_size))
+    hub.fault = Fault(info=500)
+    with pytest.raises(lmdemo.HubError, match=r"\(500\)"):  # damaged here, and nothing to mend it from
+        lmdemo.load_checkpoint(name)
+    hub.calm()
+    assert lmdemo.load_checkpoint(name).revision == located.revision
+    assert files_of(hub) == {"model.safetensors"}
+
+
+def test_a_model_of_another_kind_is_named_before_anything_is_fetched(hub: LocalHub, folder: Path, name: str) -> None:
+    (folder / "vocab.txt").unlink()
+    hub.put(name, folder)
+    with pytest.raises(lmdemo.HubError, match=r"on the Hub has no vocab.txt; a checkpoint needs config.json"):
+        lmdemo.load_checkpoint(name)
+    assert not files_of(hub)
+
+
+def test_a_model_of_absurd_size_is_not_fetched(
+    hub: LocalHub, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put(name, folder)
+    monkeypatch.setattr(checkpoint, "MAX_FILE_BYTES", 1000)
+    with pytest.raises(lmdemo.HubError, match=r"is over 0 GB; that is not pulled"):
+        lmdemo.load_checkpoint(name)
+    assert not files_of(hub)
+
+
+class _Runs:
+    def __reduce__(self) -> tuple:
+        return (Path("ran").write_text, ("x",))
+
+
+def test_a_pickle_offered_as_weights_does_not_run(
+    hub: LocalHub, folder: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"encoder.weight": _Runs()}, folder / "model.safetensors")
+    hub.put(name, folder)
+    with pytest.raises(lmdemo.CheckpointError, match="truncated or not a safetensors file"):
+        lmdemo.load_checkpoint(name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_full_disk_is_named() -> None:
+    with pytest.raises(OSError, match="No space left") as full, open("/dev/full", "wb", buffering=0) as disk:
+        disk.write(b"x")
+    assert str(_failure("Could not pull a/b", full.value)) == (
+        "Could not pull a/b: it could not be written to the cache (No space left on device)."
+    )
+
+
+def test_offline_is_said(hub: LocalHub, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(lmdemo.HubError, match="HF_HUB_OFFLINE is set, and it is not in the cache"):
+        lmdemo.load_checkpoint(name)
+    assert not hub.requests
+
+
+def test_the_cache_of_these_tests_is_their_own() -> None:
+    assert "lmdemo-hub-" in os.environ["HF_HOME"]
+    assert TOKEN not in os.environ.values()
