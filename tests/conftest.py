@@ -73,3 +73,7 @@ def address() -> Iterator[str]:
     """The real app in a process of its own."""
     with running_app() as (_, address, _):
         yield address
+
+
+def pytest_unconfigure() -> None:
+    HUB_SOCKET.close()
