@@ -1,6 +1,6 @@
 """A Hub on loopback that huggingface_hub's real client talks to, with faults on demand.
 
-It speaks what that client asks of the Hub: model info, tree, resolve with redirects to where large files
+It speaks what that client asks of the Hub: model info, resolve with redirects to where large files
 lie, and the upload protocol (create, preupload, LFS batch, commit). Large files are the *.safetensors, as on
 the Hub. Repositories live in memory. No package that does this is kept up, so it is written here, on the web
 framework that Gradio brings along.
