@@ -1,4 +1,4 @@
-"""The Hub end of a checkpoint: its files pulled and checked, a folder of files published.
+"""The Hub end of a checkpoint: its files pulled and checked.
 
 All of it goes through huggingface_hub's own client, its cache, its token and its settings. That client
 compares sizes only, so every file is hashed here and compared with what the Hub states for the commit: the
@@ -31,7 +31,7 @@ from lmdemo.errors import HubError
 
 log = logging.getLogger(__name__)
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII)
 
 Report = Callable[[int, int], None]  # bytes that are here, bytes in all
@@ -69,9 +69,9 @@ class Pulled:
     problem: str = ""  # why the Hub was not asked, if what is cached here was used without it
 
 
-def address(repo: str, commit: str | None = None) -> str:
-    """The page of a model on the Hub, at a commit if one is given."""
-    return f"{constants.ENDPOINT}/{repo}" + (f"/tree/{commit}" if commit else "")
+def address(repo: str, commit: str) -> str:
+    """The page of a model's files on the Hub, at a commit."""
+    return f"{constants.ENDPOINT}/{repo}/tree/{commit}"
 
 
 def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: int, report: Report) -> Pulled:
@@ -139,7 +139,7 @@ def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report
 
 def _note_commit(name: HubName, commit: str) -> None:
     """Let the client note which commit a branch or tag stands for, for a start without network."""
-    if name.revision is None or not COMMIT.fullmatch(name.revision):
+    if name.revision is None or not _COMMIT.fullmatch(name.revision):
         noted = Path(hf_hub_download(name.repo, "config.json", revision=name.revision))
         if noted.parent.name != commit:
             log.warning("%s has moved on from commit %s while it was pulled.", name, commit)
@@ -168,11 +168,11 @@ def _counting(before: int, total: int, report: Report) -> type[tqdm]:
 
 def _cached(name: HubName, required: Iterable[str], optional: Iterable[str]) -> Path | None:
     """The folder in the client's cache, if all required files are there and undamaged."""
-    paths = {file: _in_cache(name.repo, file, name.revision) for file in (*required, *optional)}
-    found = [path for file in required if (path := paths[file]) is not None]
-    if len(found) < len(tuple(required)) or not all(_matches_link(path) for path in paths.values() if path):
+    needed = [_in_cache(name.repo, file, name.revision) for file in required]
+    extra = [path for file in optional if (path := _in_cache(name.repo, file, name.revision))]
+    if None in needed or not all(map(_matches_link, needed + extra)):
         return None
-    return found[0].parent
+    return needed[0].parent
 
 
 def _in_cache(repo: str, file: str, revision: str | None) -> Path | None:

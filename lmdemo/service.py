@@ -60,7 +60,7 @@ def request_from(environment: Mapping[str, str]) -> Request:
     if source := environment.get("LMDEMO_MODEL"):
         return Request(source, "LMDEMO_MODEL")
     if account := environment.get("SPACE_AUTHOR_NAME"):
-        return Request(f"{account}/{DEFAULT_NAME}", "the account of this Space")
+        return Request(f"{account}/{DEFAULT_NAME}", "this Space, which looks for it under its own account")
     return Request()
 
 

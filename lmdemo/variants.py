@@ -51,6 +51,7 @@ def int8(model: LSTMModel) -> nn.Module:
     The embedding stays in fp32.
     """
     with _deprecations_silenced():
+        # in place, on a copy that shares its weights with fp32: the call alone would copy the embedding too
         quantized = torch.ao.quantization.quantize_dynamic(
             _sharing_weights(model), {nn.LSTM, nn.Linear}, dtype=torch.qint8, inplace=True
         )
@@ -105,10 +106,7 @@ def quantized_weights(model: nn.Module) -> list[QuantizedWeight]:
 
 
 def _sharing_weights(model: LSTMModel) -> LSTMModel:
-    """A copy whose modules can be replaced, with the weights of `model` themselves in it.
-
-    quantize_dynamic alone copies every weight first, the embedding too, which it then leaves as it was.
-    """
+    """A copy whose modules can be replaced, with the weights of `model` themselves in it."""
     return copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
 
 

@@ -22,7 +22,6 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 TOKEN = "hf_local"  # may read and write everything here
 READER = "hf_reader"  # may only read
-USER = "tester"
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,8 @@ def _routes(hub: LocalHub) -> FastAPI:
 
     _add_reading(app, hub)
     _add_files(app, hub)
-    _add_writing(app, hub)
+    _add_uploading(app, hub)
+    _add_committing(app, hub)
     return app
 
 
@@ -157,12 +157,6 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
             for path, data in files.items()
         ]
         return JSONResponse({"id": f"{owner}/{name}", "sha": sha, "private": repo.private, "siblings": siblings})
-
-    @app.get("/api/whoami-v2")
-    def whoami(request: Request) -> Response:
-        if _rights(request) in ("none", "invalid"):
-            return _refused(401, "", "Invalid username or password.")
-        return JSONResponse({"type": "user", "name": USER, "orgs": []})
 
     @app.api_route("/{owner}/{name}/resolve/{revision}/{path:path}", methods=["GET", "HEAD"])
     def resolve(request: Request, owner: str, name: str, revision: str, path: str) -> Response:
@@ -223,15 +217,16 @@ def _pieces(fault: Fault, data: bytes) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def _add_writing(app: FastAPI, hub: LocalHub) -> None:
-    def forbidden(request: Request) -> Response | None:
-        return None if _rights(request) == "write" else _refused(403, "", "You don't have the rights to write here")
+def _forbidden(request: Request) -> Response | None:
+    return None if _rights(request) == "write" else _refused(403, "", "You don't have the rights to write here")
 
+
+def _add_uploading(app: FastAPI, hub: LocalHub) -> None:
     @app.post("/api/repos/create")
     async def create(request: Request) -> Response:
         asked = await request.json()
-        name = f"{asked['organization'] or USER}/{asked['name']}"
-        if refused := forbidden(request):
+        name = f"{asked['organization']}/{asked['name']}"
+        if refused := _forbidden(request):
             return refused
         if name in hub.repos:
             return JSONResponse({"url": f"{hub.url}/{name}", "error": "You already created this model repo"}, 409)
@@ -263,9 +258,11 @@ def _add_writing(app: FastAPI, hub: LocalHub) -> None:
         upload = [{**one, "actions": {"upload": {"href": f"{hub.large_url}/{one['oid']}"}}} for one in objects]
         return JSONResponse({"transfer": "basic", "objects": upload})
 
+
+def _add_committing(app: FastAPI, hub: LocalHub) -> None:
     @app.post("/api/models/{owner}/{name}/commit/{revision}")
     async def commit(request: Request, owner: str, name: str) -> Response:
-        if refused := forbidden(request):
+        if refused := _forbidden(request):
             return refused
         repo = hub.repos[f"{owner}/{name}"]
         changes: dict[str, bytes | None] = {}

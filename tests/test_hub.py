@@ -1,12 +1,12 @@
 """Checkpoints pulled with the real client from a Hub on loopback."""
 
-import os
 import shutil
 from hashlib import sha1
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import HfApi
 
 import lmdemo
 from lmdemo import checkpoint
@@ -217,6 +217,11 @@ def test_offline_is_said(hub: LocalHub, name: str, monkeypatch: pytest.MonkeyPat
     assert not hub.requests
 
 
-def test_the_cache_of_these_tests_is_their_own() -> None:
-    assert "lmdemo-hub-" in os.environ["HF_HOME"]
-    assert TOKEN not in os.environ.values()
+def test_what_the_client_uploads_is_pulled_again_with_the_same_loss(hub: LocalHub, folder: Path, name: str) -> None:
+    client = HfApi(token=TOKEN)
+    client.create_repo(name)
+    sha = client.upload_folder(repo_id=name, folder_path=folder).oid
+    before, after = lmdemo.load_checkpoint(folder), lmdemo.load_checkpoint(name)
+    assert after.revision == sha == hub.repos[name].commits[-1][0]
+    losses = [lmdemo.evaluate(one.model, one.test_ids, window=2).loss for one in (before, after)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)

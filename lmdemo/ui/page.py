@@ -43,10 +43,11 @@ def build_page(service: Service) -> gr.Blocks:
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
+        views = [header, *sizes, tokens, weights]
         following = {
-            "fn": partial(_follow, service),
+            "fn": partial(_follow, service, len(views)),
             "inputs": shown,
-            "outputs": [pull, clock, shown, header, *sizes, tokens, weights],
+            "outputs": [pull, clock, shown, *views],
             **QUICK,
         }
         page.load(**following)
@@ -57,16 +58,15 @@ def build_page(service: Service) -> gr.Blocks:
     return page
 
 
-def _follow(service: Service, shown: str | None) -> tuple:
-    """The state of the pull, and all that depends on the checkpoint if it is another than the one shown."""
+def _follow(service: Service, views: int, shown: str | None) -> tuple:
+    """The state of the pull, and the views that depend on the checkpoint if it is another than the one shown."""
     lab, pull = service.state
     name = prose.origin(lab.checkpoint)
     line = markup.status(*prose.switched(lab.checkpoint)) if shown not in (None, name) else markup.pull(pull)
     clock = gr.Timer(active=pull is not None and pull.under_way)
-    views: list = [_header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), about.draw(lab)]
     if shown == name:
-        views = [gr.skip() for _ in views]
-    return line, clock, name, *views
+        return line, clock, name, *(gr.skip() for _ in range(views))
+    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), about.draw(lab)
 
 
 def _first_results(service: Service, outputs: int) -> tuple:
