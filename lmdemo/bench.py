@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import psutil
+import torch
 
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.errors import LmdemoError
@@ -58,6 +59,7 @@ def run(rounds: int) -> Bench:
         imports.append(seconds)
         with running_app() as (_, _, seconds):
             pages.append(seconds)
+    torch.set_num_threads(1)  # as the app has it
     lab = Lab(load_checkpoint())
     bare, streamed = [], []
     with running_app() as (process, address, _):

@@ -7,7 +7,7 @@ same folder, and how it gets here is hub.py's business; how a checkpoint comes t
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
@@ -193,10 +194,24 @@ def _check_word(word: str, number: int) -> None:
 
 
 def _read_model(path: Path, config: ModelConfig) -> LSTMModel:
-    with torch.device("meta"):  # shapes only: the weights are the file's, so none are drawn here
+    with torch.device("meta"), _NothingNormal():  # shapes only: the weights are the file's
         model = LSTMModel.from_config(config)
     model.load_state_dict(_read_weights(path, model), assign=True)
     return model.eval()
+
+
+class _NothingNormal(TorchFunctionMode):
+    """Leaves a tensor as it is where `nn.Embedding` would draw its first weights.
+
+    On the meta device there is nothing to draw, and yet `normal_` there imports torch's compiler first: over a
+    second and 50 MB at every start.
+    """
+
+    def __torch_function__(
+        self, func: Callable, types: Collection[type], args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        kwargs = kwargs or {}
+        return kwargs["tensor"] if func is nn.init.normal_ else func(*args, **kwargs)
 
 
 def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import lmdemo
+from lmdemo.bench import ROOT
 
 TEXT = " = the = \n the word1 word2 . \n"
 
@@ -141,3 +144,9 @@ def test_words_that_cannot_stand_on_a_line_are_not_saved(tmp_path: Path, tiny: l
         lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(["a\nb", *map(str, range(49))]))
     with pytest.raises(lmdemo.CheckpointError, match="2 words and the model 50"):
         lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(["a", "b"]))
+
+
+def test_loading_brings_no_compiler(folder: Path) -> None:
+    code = f"import sys, lmdemo; lmdemo.load_checkpoint({str(folder)!r}); print('torch._dynamo' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"  # it costs over a second at every start
