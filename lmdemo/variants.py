@@ -22,9 +22,16 @@ import torch
 from torch import nn
 from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
+from torch.ao.quantization import (
+    default_dynamic_qconfig,
+    float_qparams_weight_only_qconfig,
+    float_qparams_weight_only_qconfig_4bit,
+    per_channel_dynamic_qconfig,
+)
 
 from lmdemo.errors import VariantError
 from lmdemo.model import LSTMModel
+from lmdemo.packed import PackedLSTMModel
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,14 @@ def fp32(model: LSTMModel) -> nn.Module:
     return model
 
 
+def fp32_packed(model: LSTMModel) -> nn.Module:
+    """The same fp32 weights, laid out for this CPU: the fair baseline.
+
+    Same outputs; each product done in the way that a short measurement found fastest here.
+    """
+    return PackedLSTMModel(model)
+
+
 def int8(model: LSTMModel) -> nn.Module:
     """The tutorial's call: LSTM and Linear weights as 8-bit integers, activations quantized as they come.
 
@@ -52,16 +67,43 @@ def int8(model: LSTMModel) -> nn.Module:
     """
     with _deprecations_silenced():
         # in place, on a copy that shares its weights with fp32: the call alone would copy the embedding too
-        quantized = torch.ao.quantization.quantize_dynamic(
+        return torch.ao.quantization.quantize_dynamic(
             _sharing_weights(model), {nn.LSTM, nn.Linear}, dtype=torch.qint8, inplace=True
         )
-    _require(quantized, DynamicQuantizedLSTM, "LSTM")
-    _require(quantized, DynamicQuantizedLinear, "Linear")
+
+
+def int8_per_channel(model: LSTMModel) -> nn.Module:
+    """As int8, with a scale of its own for each row of a weight instead of one for the whole tensor.
+
+    The embedding stays in fp32.
+    """
+    return _with_configs(model, {nn.LSTM: per_channel_dynamic_qconfig, nn.Linear: per_channel_dynamic_qconfig})
+
+
+def int8_embedding(model: LSTMModel) -> nn.Module:
+    """As int8, with the embedding in 8 bits too.
+
+    Each word's row has a scale and a zero point of its own, and is turned back into fp32 when it is looked up.
+    """
+    return _with_configs(model, _INT8 | {nn.Embedding: float_qparams_weight_only_qconfig})
+
+
+def int4_embedding(model: LSTMModel) -> nn.Module:
+    """As int8, with the embedding in 4 bits: two weights a byte.
+
+    Each word's row has a scale and a zero point of its own, and is turned back into fp32 when it is looked up.
+    """
+    quantized = _with_configs(model, _INT8 | {nn.Embedding: float_qparams_weight_only_qconfig_4bit})
+    # quantize_dynamic leaves these two at 8 bits, and a lookup then returns rows of the wrong width
+    quantized.encoder.dtype = quantized.encoder._packed_params.dtype = torch.quint4x2
     return quantized
 
 
+_INT8 = {nn.LSTM: default_dynamic_qconfig, nn.Linear: default_dynamic_qconfig}
 BASELINE = "fp32"
-_TABLE = {build.__name__: Variant(build.__name__, build) for build in (fp32, int8)}
+TUTORIAL = ("fp32", "int8")  # the two that the tutorial compares
+_BUILDERS = (fp32, fp32_packed, int8, int8_per_channel, int8_embedding, int4_embedding)
+_TABLE = {name: Variant(name, build) for build in _BUILDERS if (name := build.__name__.replace("_", "-"))}
 VARIANTS: Mapping[str, str] = MappingProxyType({name: row.description for name, row in _TABLE.items()})
 
 
@@ -69,12 +111,58 @@ def build_variants(model: LSTMModel, names: Iterable[str] = tuple(_TABLE)) -> di
     """Build the named variants of an fp32 `model`, in the order named.
 
     Raises:
-        VariantError: a name is not in `VARIANTS`, or there was nothing to quantize.
+        VariantError: a name is not in `VARIANTS`, there was nothing to quantize, or this platform's quantized
+            engine cannot build or run it.
     """
+    return {name: _build(name, model) for name in check_names(names)}
+
+
+def build_available(model: LSTMModel) -> tuple[dict[str, nn.Module], dict[str, str]]:
+    """All variants that this platform can build, and for each of the others the reason.
+
+    Raises:
+        VariantError: one of the tutorial's two is not among them.
+    """
+    built, unavailable = build_variants(model, TUTORIAL), {}
+    for name in _TABLE.keys() - built.keys():
+        try:
+            built[name] = _build(name, model)
+        except VariantError as error:
+            unavailable[name] = str(error)
+    return {name: built[name] for name in _TABLE if name in built}, unavailable
+
+
+def check_names(names: Iterable[str]) -> list[str]:
+    """`names` as a list, or `VariantError` if one is not in the table."""
     names = list(names)
     if not names or any(name not in _TABLE for name in names):
         raise VariantError(f"Variants: choose one or more of {', '.join(_TABLE)}.")
-    return {name: _TABLE[name].build(model) for name in names}
+    return names
+
+
+def _build(name: str, model: LSTMModel) -> nn.Module:
+    """Build one variant and let it read two words: some engines build what they cannot run."""
+    try:
+        variant = _TABLE[name].build(model)
+        with torch.inference_mode():
+            variant(torch.zeros(2, 1, dtype=torch.int64), variant.init_hidden(1))
+    except (RuntimeError, ValueError) as error:
+        engine = torch.backends.quantized.engine
+        raise VariantError(f"{name} cannot run here: the quantized engine {engine} does not support it.") from error
+    for kind, words in _REPLACED.items() if name not in ("fp32", "fp32-packed") else ():
+        if not any(isinstance(module, kind) for module in variant.modules()):
+            raise VariantError(f"quantize_dynamic found no {words} to replace in this model.")
+    return variant
+
+
+_REPLACED = {DynamicQuantizedLSTM: "LSTM", DynamicQuantizedLinear: "Linear"}
+
+
+def square_linear(width: int) -> nn.Module:
+    """An int8 linear layer of `width` × `width`, to measure how fast this machine multiplies such matrices."""
+    layer = nn.Sequential(nn.Linear(width, width, bias=False))
+    with _deprecations_silenced():
+        return torch.ao.quantization.quantize_dynamic(layer, {nn.Linear}, dtype=torch.qint8)[0]
 
 
 @dataclass(frozen=True)
@@ -105,14 +193,14 @@ def quantized_weights(model: nn.Module) -> list[QuantizedWeight]:
     ]
 
 
+def _with_configs(model: LSTMModel, configs: Mapping[type[nn.Module], object]) -> nn.Module:
+    with _deprecations_silenced():
+        return torch.ao.quantization.quantize_dynamic(_sharing_weights(model), dict(configs), inplace=True)
+
+
 def _sharing_weights(model: LSTMModel) -> LSTMModel:
     """A copy whose modules can be replaced, with the weights of `model` themselves in it."""
     return copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
-
-
-def _require(model: nn.Module, kind: type[nn.Module], name: str) -> None:
-    if not any(isinstance(module, kind) for module in model.modules()):
-        raise VariantError(f"quantize_dynamic found no {name} to replace in this model.")
 
 
 @contextmanager

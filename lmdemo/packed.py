@@ -1,0 +1,155 @@
+"""The same fp32 weights, laid out for this CPU: what a fair fp32 baseline runs on.
+
+The stock path is slow for reasons that are not fp32's fault. For one word, `F.linear` multiplies by a transposed
+weight that some libraries read at a fraction of memory speed, and `nn.LSTM` under oneDNN repacks its weights at
+every call; for a window, `F.linear` packs the decoder's weight anew each time. Here each of these three pieces of
+work has a few ways of doing it. Building a model times them on this machine and keeps the fastest; the choice can
+be read from `PackedLSTMModel.choices`. Outputs are those of the stock model up to the order of sums.
+
+It knows nothing of words, sampling or loss.
+
+References
+- https://github.com/pytorch/pytorch/issues/96643 (the slow transposed product)
+- `torch.ops.mkldnn._linear_pointwise`: the operator that torch's own compiler packs linear layers with
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lmdemo.model import Hidden, LSTMModel
+
+ROWS = 100  # of a decoder's product timed, and done at a time when reading
+TRIALS = 7  # of each way; the median counts
+
+DecodeRows = Callable[[Tensor], Tensor]  # (rows, nhid) -> logits (rows, ntoken)
+DecodeWord = Callable[[Tensor, Tensor], Tensor]  # (1, nhid) -> logits (1, ntoken), written into the second argument
+Step = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # (1, ninp) and a state -> (1, nhid) and the next state
+Way = TypeVar("Way", bound=Callable)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One piece of work, the way that was fastest here, and what each way took."""
+
+    work: str
+    chosen: str
+    seconds: Mapping[str, float]  # median of one call, by way; "stock" is PyTorch's own
+
+
+class PackedLSTMModel(nn.Module):
+    """An `LSTMModel` whose products are arranged for this CPU; modules, weights and state dict are the model's own.
+
+    The arrangement is made from the weights as they are when it is built.
+    """
+
+    def __init__(self, model: LSTMModel) -> None:
+        super().__init__()
+        self.config = model.config
+        self.drop, self.encoder, self.rnn, self.decoder = model.drop, model.encoder, model.rnn, model.decoder
+        with torch.inference_mode():
+            self.step, step = _fastest_step(model)
+            self.decode_word, word = _fastest_word_decoder(model.decoder)
+            self.decode_rows, rows = _fastest_rows_decoder(model.decoder)
+        self.choices: tuple[Choice, ...] = (step, word, rows)
+
+    def forward(self, input: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """As `LSTMModel.forward`: ids (T, B) and a state to logits (T, B, ntoken) and the next state."""
+        if input.shape == (1, 1):
+            output, hidden = self.step(self.encoder(input[0]), hidden)  # (1, nhid)
+            return self.decode_word(output, output.new_empty(1, self.config.ntoken)).unsqueeze(0), hidden
+        output, hidden = self.rnn(self.encoder(input), hidden)  # (T, B, nhid)
+        return self.decode_rows(output.flatten(0, 1)).view(*input.shape, -1), hidden
+
+    def init_hidden(self, bsz: int) -> Hidden:
+        """A zero state for `bsz` streams: two tensors of (nlayers, bsz, nhid)."""
+        shape = (self.config.nlayers, bsz, self.config.nhid)
+        return torch.zeros(shape), torch.zeros(shape)
+
+
+def _fastest_word_decoder(decoder: nn.Linear) -> tuple[DecodeWord, Choice]:
+    weight, bias = decoder.weight.detach(), decoder.bias.detach()
+    transposed = weight.t().contiguous()  # (nhid, ntoken)
+    ways: dict[str, DecodeWord] = {
+        "stock": lambda output, out: torch.addmm(bias, output, weight.t(), out=out),
+        "transposed weight": lambda output, out: torch.addmm(bias, output, transposed, out=out),
+    }
+    example = torch.zeros(1, weight.shape[1]), torch.empty(1, weight.shape[0])
+    return _fastest("decoder, one word", ways, *example)
+
+
+def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[DecodeRows, Choice]:
+    weight, bias = decoder.weight.detach(), decoder.bias.detach()
+    ways: dict[str, DecodeRows] = {"stock": lambda output: F.linear(output, weight, bias)}
+    if torch.backends.mkldnn.is_available():
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
+        linear = torch.ops.mkldnn._linear_pointwise.default
+        ways["packed by oneDNN"] = lambda output: linear(output, packed, bias, "none", [], "")
+    return _fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
+
+
+def _fastest_step(model: LSTMModel) -> tuple[Step, Choice]:
+    hidden = (torch.zeros(model.config.nlayers, 1, model.config.nhid),) * 2
+
+    def stock(word: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        output, hidden = model.rnn(word.unsqueeze(0), hidden)
+        return output[0], hidden
+
+    ways: dict[str, Step] = {"stock": stock, "one product a layer": _OneProductALayer(model.rnn)}
+    return _fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden)
+
+
+class _OneProductALayer:
+    """An LSTM step with one matrix product a layer: [input, hidden] × the weights, joined and transposed.
+
+    gates = W_ih x + b_ih + W_hh h + b_hh;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')  (torch.nn.LSTM)
+    The gates are reordered to i, f, o, g, so that the three under a sigmoid lie side by side.
+    """
+
+    def __init__(self, rnn: nn.LSTM) -> None:
+        self.width = rnn.hidden_size
+        self.weights: list[Tensor] = []  # (layer's input + nhid, 4 nhid) each
+        self.biases: list[Tensor] = []  # (4 nhid,) each
+        for layer in range(rnn.num_layers):
+            w_ih, w_hh, b_ih, b_hh = (
+                getattr(rnn, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            self.weights.append(_sigmoids_first(torch.cat([w_ih, w_hh], 1)).t().contiguous())
+            self.biases.append(_sigmoids_first(b_ih + b_hh))
+
+    def __call__(self, word: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        before, cells = hidden[0], hidden[1].clone()  # (nlayers, 1, nhid)
+        after = torch.empty_like(before)
+        output = word
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            gates = torch.addmm(bias, torch.cat([output, before[layer]], 1), weight)  # (1, 4 nhid)
+            gates[:, : 3 * self.width].sigmoid_()
+            input_gate, forget_gate, output_gate, candidate = gates.chunk(4, 1)
+            cell = cells[layer].mul_(forget_gate).addcmul_(input_gate, candidate.tanh_())
+            output = torch.mul(output_gate, cell.tanh(), out=after[layer])
+        return output, (after, cells)
+
+
+def _sigmoids_first(gates: Tensor) -> Tensor:
+    """Torch's order of gates along the first dimension, i f g o, as i f o g."""
+    i, f, g, o = gates.chunk(4)
+    return torch.cat([i, f, o, g])
+
+
+def _fastest(work: str, ways: Mapping[str, Way], *example: object) -> tuple[Way, Choice]:
+    """Time each way on the example, in turns, and keep the one with the least median."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for trial in range(TRIALS + 1):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way(*example)
+            if trial:  # the first call of each is a warm-up
+                seconds[name].append(time.perf_counter() - began)
+    medians = {name: sorted(times)[TRIALS // 2] for name, times in seconds.items()}
+    chosen = min(medians, key=medians.__getitem__)
+    return ways[chosen], Choice(work, chosen, medians)
