@@ -6,15 +6,16 @@ is faster. It knows nothing of how a text is shown.
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import nn
 
+from lmdemo.inference import runner
 from lmdemo.inputs import flag, plain_text, real_number, whole_number
-from lmdemo.sampling import Sampler
+from lmdemo.sampling import Sampler, SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
 
 MAX_PROMPT = 2_000  # characters
@@ -140,16 +141,12 @@ def _snapshots(
     typed = vocabulary.tokenize(settings.prompt)
     ids = vocabulary.ids(typed)
     unk = vocabulary.id(UNK)
-    sampler = Sampler(
-        len(vocabulary),
-        settings.temperature,
-        settings.top_k,
-        settings.seed,
-        banned=[] if settings.allow_unk or unk is None else [unk],
-    )
+    banned = [] if settings.allow_unk or unk is None else [unk]
+    sampler = Sampler(settings.temperature, settings.top_k, banned)
+    noise = SharedNoise(settings.seed, len(vocabulary), len(models))
     # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
     start = vocabulary.id(EOS) or 0
-    writers = {name: _Writer(model, [start, *ids], sampler, vocabulary) for name, model in models.items()}
+    writers = {name: _Writer(model, [start, *ids], sampler, noise, vocabulary.words) for name, model in models.items()}
     final = False
     while not final:
         for writer in writers.values():
@@ -171,17 +168,18 @@ def _snapshots(
 class _Writer:
     """One variant at work: its hidden state, the words it chose, the computing seconds up to each."""
 
-    def __init__(self, model: nn.Module, primer: list[int], sampler: Sampler, vocabulary: Vocabulary) -> None:
-        self.model, self.sampler, self.vocabulary = model.eval(), sampler, vocabulary
+    def __init__(
+        self, model: nn.Module, primer: list[int], sampler: Sampler, noise: SharedNoise, vocabulary: Sequence[str]
+    ) -> None:
+        self.runner = runner(model)
+        self.sampler, self.noise, self.vocabulary = sampler, noise, vocabulary
         self.words: list[str] = []
         self.times: list[float] = []
-        with torch.inference_mode():
-            # the last word is left for the first step, so that every word written is timed alike
-            self.word = torch.tensor([primer[-1:]])  # (1, 1)
-            self.hidden = model.init_hidden(1)
-            if primer[:-1]:
-                embedded = model.encoder(torch.tensor(primer[:-1]).unsqueeze(1))  # (T, 1, ninp)
-                _, self.hidden = model.rnn(embedded, self.hidden)
+        # the last word is left for the first step, so that every word written is timed alike
+        *before, self.word = primer
+        if before:
+            with torch.inference_mode():
+                self.runner.listen(torch.tensor(before))
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.
@@ -189,13 +187,20 @@ class _Writer:
         Inference mode is entered here, not around the generator: its state belongs to a thread, and the
         steps of a generator may run on several.
         """
+        step, pick, take = self.runner.step, self.sampler.pick, self.noise.take
+        noise = None
         before = self.times[-1] if self.times else 0.0
+        spared = 0.0  # seconds of drawing that another variant spent on what is used here
         with torch.inference_mode():
-            began = now = time.perf_counter()
-            while len(self.words) < words and now - began < seconds:
-                logits, self.hidden = self.model(self.word, self.hidden)  # (1, 1, ntoken)
-                word = self.sampler.pick(logits.view(-1), len(self.words))
-                self.word = self.word.new_full((1, 1), word)
-                self.words.append(self.vocabulary.words[word])
-                now = time.perf_counter()
-                self.times.append(before + now - began)
+            began = time.perf_counter()
+            while len(self.words) < words:
+                logits = step(self.word)  # (ntoken,)
+                if self.sampler.needs_noise:
+                    noise, seconds_drawing = take(len(self.words))
+                    spared += seconds_drawing
+                self.word = pick(logits, noise)
+                self.words.append(self.vocabulary[self.word])
+                passed = time.perf_counter() - began + spared
+                self.times.append(before + passed)
+                if passed >= seconds:
+                    break

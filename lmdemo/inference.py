@@ -1,0 +1,124 @@
+"""How a model of the table is run: a word at a time to write, a window at a time to read.
+
+A runner carries the hidden state of one text and calls the operators under a model's modules directly, without
+Python between them. What comes out is what the model's own forward gives at the same window, to rounding. Reading
+yields logits in pieces of rows: the memory of a piece is used again by the next one, where a whole window's logits
+would be mapped anew at each call, and page faults would be what is measured.
+
+It knows nothing of sampling, loss or time. `torch.inference_mode` is the caller's to enter, since its state belongs
+to a thread.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
+from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
+
+from lmdemo.packed import ROWS, PackedLSTMModel
+
+
+class Runner:
+    """A model on one text, batch 1, through its modules as they are."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model.eval()
+        self.hidden = model.init_hidden(1)
+
+    def step(self, word: int) -> Tensor:
+        """Read one word; the logits (ntoken,) of the next, which may be overwritten and are until the next step."""
+        output = self._listen(torch.tensor([word]))  # (1, nhid)
+        return self._decode(output).view(-1)
+
+    def read(self, ids: Tensor) -> Iterator[Tensor]:
+        """Read a window ids (T,); the logits after each word in pieces (rows, ntoken), which may be overwritten."""
+        output = self._listen(ids)  # (T, nhid)
+        for start in range(0, len(output), ROWS):
+            yield self._decode(output[start : start + ROWS])
+
+    def listen(self, ids: Tensor) -> None:
+        """Read ids (T,) for the hidden state alone."""
+        self._listen(ids)
+
+    def _listen(self, ids: Tensor) -> Tensor:
+        output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)
+        return output.squeeze(1)  # (T, nhid)
+
+    def _decode(self, output: Tensor) -> Tensor:
+        return self.model.decoder(output)
+
+
+class PackedRunner(Runner):
+    """fp32 in the arrangement that was fastest here."""
+
+    def __init__(self, model: PackedLSTMModel) -> None:
+        super().__init__(model)
+        self._logits = torch.empty(1, model.config.ntoken)
+
+    def step(self, word: int) -> Tensor:
+        output, self.hidden = self.model.step(self.model.encoder.weight[word : word + 1], self.hidden)
+        return self.model.decode_word(output, self._logits).view(-1)
+
+    def _decode(self, output: Tensor) -> Tensor:
+        return self.model.decode_rows(output)
+
+
+class QuantizedRunner(Runner):
+    """Dynamically quantized LSTM and decoder, called as their modules call them."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        self._lstm = [weights.param for weights in model.rnn._all_weight_values]
+        self._decoder = model.decoder._packed_params._packed_params
+        self._linear = torch.ops.quantized.linear_dynamic.default
+
+    def read(self, ids: Tensor) -> Iterator[Tensor]:
+        """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces.
+
+        An engine takes the scale from the smallest and largest activation of a call. A row that holds the two of
+        the whole window goes along with each piece, so that each is quantized as the window would be.
+        """
+        output = self._listen(ids)  # (T, nhid)
+        if len(output) <= ROWS:
+            yield self._decode(output)
+            return
+        extremes = torch.zeros_like(output[:1])
+        extremes[0, 0], extremes[0, 1] = torch.aminmax(output)
+        for start in range(0, len(output), ROWS):
+            piece = torch.cat([output[start : start + ROWS], extremes])
+            yield self._decode(piece)[:-1]
+
+    def _listen(self, ids: Tensor) -> Tensor:
+        rnn = self.model.rnn
+        output, *hidden = torch.quantized_lstm(
+            self.model.encoder(ids.unsqueeze(1)),
+            self.hidden,
+            self._lstm,
+            rnn.bias,
+            rnn.num_layers,
+            0.0,  # dropout
+            False,  # train
+            False,  # bidirectional
+            False,  # batch_first
+            dtype=rnn.dtype,
+            use_dynamic=True,
+        )
+        self.hidden = tuple(hidden)
+        return output.squeeze(1)  # (T, nhid)
+
+    def _decode(self, output: Tensor) -> Tensor:
+        return self._linear(output, self._decoder, True)  # reduce_range, as the module has it
+
+
+def runner(model: nn.Module) -> Runner:
+    """The fastest runner for `model`, with the hidden state of a text's beginning."""
+    if isinstance(model, PackedLSTMModel):
+        return PackedRunner(model)
+    if (
+        isinstance(getattr(model, "rnn", None), DynamicQuantizedLSTM)
+        and isinstance(model.decoder, DynamicQuantizedLinear)
+        and model.rnn.dtype == model.decoder._packed_params.dtype == torch.qint8
+    ):
+        return QuantizedRunner(model)
+    return Runner(model)
