@@ -1,7 +1,7 @@
 """The loss of a model over a slice of text, and a timed comparison of several.
 
 The loss is the tutorial's: windows of `window` words at batch 1, the hidden state carried from one to the
-next, the mean over words. int8 quantizes activations over a whole window, so its loss depends on the
+next, the mean over words, summed in float64. int8 quantizes activations over a whole window, so its loss depends on the
 window a little: compare at one window. A timing is a pair: the variants take turns, block by block, in one
 run, in random order, and the ratio of the seconds of the same block is what is reported.
 
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from lmdemo.inference import runner
 from lmdemo.inputs import whole_number
 
 MAX_TOKENS = 20_000  # in one run
@@ -96,7 +96,7 @@ def evaluate(model: nn.Module, ids: Tensor, window: int = 25) -> EvalResult:
     Raises:
         InputError: fewer than two ids, or a window outside 1 to 1,000.
     """
-    _check(ids, window)
+    check_ids(ids, window)
     reading = _Reading(model, ids, window)
     reading.read(reading.windows)
     return reading.result()
@@ -110,7 +110,7 @@ def compare(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> I
     Raises:
         InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
     """
-    _check(ids, window)
+    check_ids(ids, window)
     return _snapshots(models, ids, window)
 
 
@@ -126,7 +126,8 @@ def median_interval(values: np.ndarray) -> Interval:
     return Interval(float(np.median(values)), float(low), float(high), n)
 
 
-def _check(ids: Tensor, window: object) -> None:
+def check_ids(ids: Tensor, window: object) -> None:
+    """`InputError` for a text or a window that cannot be evaluated."""
     whole_number("The number of test words", len(ids), 2, 10**9)
     whole_number("Window", window, 1, MAX_WINDOW)
 
@@ -155,13 +156,17 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
         )
 
 
+def log_softmax_(logits: Tensor) -> Tensor:
+    """Logits (rows, ntoken) as log-probabilities, in place: no second copy of the largest tensor there is."""
+    return torch.ops.aten._log_softmax.out(logits, 1, False, out=logits)
+
+
 class _Reading:
     """One model on its way through the slice."""
 
     def __init__(self, model: nn.Module, ids: Tensor, window: int) -> None:
-        self.model, self.ids, self.window = model.eval(), ids, window
+        self.runner, self.ids, self.window = runner(model), ids, window
         self.windows = math.ceil((len(ids) - 1) / window)
-        self.hidden = model.init_hidden(1)
         self.position = 0
         self.total = 0.0  # negative log-likelihood, nats
         self.seconds = 0.0
@@ -174,15 +179,15 @@ class _Reading:
         """
         began = time.perf_counter()
         with torch.inference_mode():
-            for _ in range(windows):
-                length = min(self.window, len(self.ids) - 1 - self.position)
-                if length <= 0:
-                    break
-                data = self.ids[self.position : self.position + length].unsqueeze(1)  # (T, 1)
-                targets = self.ids[self.position + 1 : self.position + 1 + length]  # (T,)
-                decoded, self.hidden = self.model(data, self.hidden)  # (T, 1, ntoken)
-                self.total += F.cross_entropy(decoded.flatten(0, 1), targets, reduction="sum").item()
-                self.position += length
+            total = torch.zeros((), dtype=torch.float64)  # a number once a block, not once a window
+            end = min(self.position + windows * self.window, len(self.ids) - 1)
+            while self.position < end:
+                data = self.ids[self.position : min(self.position + self.window, end)]  # (T,)
+                for logits in self.runner.read(data):  # (rows, ntoken)
+                    targets = self.ids[self.position + 1 : self.position + 1 + len(logits)].unsqueeze(1)
+                    total -= log_softmax_(logits).gather(1, targets).sum(dtype=torch.float64)
+                    self.position += len(logits)
+            self.total += total.item()
         seconds = time.perf_counter() - began
         self.seconds += seconds
         return seconds

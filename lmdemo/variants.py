@@ -144,18 +144,22 @@ def _build(name: str, model: LSTMModel) -> nn.Module:
     """Build one variant and let it read two words: some engines build what they cannot run."""
     try:
         variant = _TABLE[name].build(model)
+        _require_replaced(name, variant)
         with torch.inference_mode():
             variant(torch.zeros(2, 1, dtype=torch.int64), variant.init_hidden(1))
     except (RuntimeError, ValueError) as error:
         engine = torch.backends.quantized.engine
         raise VariantError(f"{name} cannot run here: the quantized engine {engine} does not support it.") from error
-    for kind, words in _REPLACED.items() if name not in ("fp32", "fp32-packed") else ():
-        if not any(isinstance(module, kind) for module in variant.modules()):
-            raise VariantError(f"quantize_dynamic found no {words} to replace in this model.")
     return variant
 
 
-_REPLACED = {DynamicQuantizedLSTM: "LSTM", DynamicQuantizedLinear: "Linear"}
+def _require_replaced(name: str, variant: nn.Module) -> None:
+    """A quantized variant in which nothing was swapped would be fp32 under another name."""
+    if name in ("fp32", "fp32-packed"):
+        return
+    for kind, module in ((DynamicQuantizedLSTM, "LSTM"), (DynamicQuantizedLinear, "Linear")):
+        if not any(isinstance(part, kind) for part in variant.modules()):
+            raise VariantError(f"quantize_dynamic found no {module} to replace in this model.")
 
 
 def square_linear(width: int) -> nn.Module:

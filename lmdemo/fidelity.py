@@ -1,0 +1,178 @@
+"""How far a variant's predictions are from fp32's: not only the loss, but the whole distribution, word by word.
+
+Loss hides what quantization changed, since a word made likelier pays for one made less likely. The definitions
+are those of llama.cpp's perplexity tool, so that figures can be held against it: the Kullback-Leibler divergence of
+the variant's distribution from fp32's, how often both find the same word likeliest, and how the probability of the
+right word changed. Errors are standard errors of a circular block bootstrap, because neighbouring words are not
+independent, and differences are paired: both models read the same words.
+
+All models read the slice together, window by window, in one pass. Of each word a few numbers are kept for each
+variant, never its logits, so memory does not grow with the vocabulary times the slice.
+
+References
+- https://github.com/ggml-org/llama.cpp/tree/master/tools/perplexity (README: the quantities and their names)
+- Politis, Romano 1992, "A circular block-resampling procedure for stationary data"
+- Hall, Horowitz, Jing 1995, "On blocking rules for the bootstrap with dependent data" (length of order n^(1/3))
+- https://github.com/mlcommons/inference_policies (99 % and 99.9 % of the quality in fp32, as gates)
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmdemo.evaluation import check_ids, log_softmax_
+from lmdemo.inference import Runner, runner
+
+RESAMPLES = 1_000
+KL_PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
+CHANGE_PERCENTILES = (0.0, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 100.0)
+GATES = (0.999, 0.99)  # shares of fp32's quality that MLPerf asks for
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over words and its standard error; the error is NaN for fewer than two words."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """One variant held against the baseline on the same words."""
+
+    tokens: int
+    loss: Estimate  # nats a word
+    perplexity: Estimate
+    log_ratio: Estimate  # ln(perplexity ÷ the baseline's), paired
+    kept: tuple[float, float]  # 95 % interval of the baseline's perplexity ÷ the variant's
+    kl: Estimate  # KL(baseline ‖ variant), nats a word
+    kl_percentiles: Mapping[float, float]
+    top_1: Estimate  # share of words where both find the same word likeliest
+    change: Estimate  # of the probability of the right word
+    change_rms: Estimate
+    change_percentiles: Mapping[float, float]
+
+    @property
+    def bits_per_word(self) -> float:
+        """The loss in bits."""
+        return self.loss.value / math.log(2)
+
+    def keeps(self, share: float) -> bool | None:
+        """Whether the variant keeps that share of the baseline's quality; None where the interval cannot tell."""
+        low, high = self.kept
+        if math.isnan(low) or low < share <= high:
+            return None
+        return low >= share
+
+
+@dataclass(frozen=True)
+class FidelityRun:
+    """A snapshot; `results` are there in the last one, which is `final`."""
+
+    window: int
+    tokens: int  # in all
+    read: int
+    baseline: str
+    results: Mapping[str, Fidelity]
+    final: bool
+
+
+def fidelity(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> Iterator[FidelityRun]:
+    """Hold all models against the first on ids (N,), in windows of `window` words; an iterator of snapshots.
+
+    Raises:
+        InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
+    """
+    check_ids(ids, window)
+    return _snapshots(models, ids, window)
+
+
+def bootstrap_means(values: np.ndarray) -> np.ndarray:
+    """Means (RESAMPLES,) of circular blocks drawn from values (n,), reproducible."""
+    n = len(values)
+    length = math.ceil(n ** (1 / 3))
+    blocks = math.ceil(n / length)
+    sums = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[:length]]), dtype=np.float64)])
+    starts = np.random.default_rng(0).integers(0, n, (RESAMPLES, blocks))
+    return (sums[starts + length] - sums[starts]).sum(1) / (blocks * length)
+
+
+def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.ndarray) -> Fidelity:
+    """The figures of a variant from four numbers a word, each array (n,).
+
+    Args:
+        base_loss, loss: -ln of the probability of the right word, by the baseline and by the variant.
+        kl: KL(baseline ‖ variant) of the distributions.
+        same: whether both find the same word likeliest.
+    """
+    mean = _mean(loss)
+    ratio = loss.astype(np.float64) - base_loss
+    low, high = np.quantile(bootstrap_means(ratio), (0.025, 0.975)) if len(loss) > 1 else (math.nan, math.nan)
+    change = np.exp(-loss.astype(np.float64)) - np.exp(-base_loss.astype(np.float64))
+    squares = _mean(change**2)
+    rms = math.sqrt(squares.value)
+    return Fidelity(
+        tokens=len(loss),
+        loss=mean,
+        perplexity=Estimate(math.exp(mean.value), math.exp(mean.value) * mean.error),  # delta method
+        log_ratio=_mean(ratio),
+        kept=(math.exp(-high), math.exp(-low)),
+        kl=_mean(kl),
+        kl_percentiles=_percentiles(kl, KL_PERCENTILES),
+        top_1=_mean(same.astype(np.float64)),
+        change=_mean(change),
+        change_rms=Estimate(rms, squares.error / (2 * rms) if rms else 0.0),  # delta method
+        change_percentiles=_percentiles(change, CHANGE_PERCENTILES),
+    )
+
+
+def _mean(values: np.ndarray) -> Estimate:
+    error = float(bootstrap_means(values).std(ddof=1)) if len(values) > 1 else math.nan
+    return Estimate(float(values.mean(dtype=np.float64)), error)
+
+
+def _percentiles(values: np.ndarray, levels: tuple[float, ...]) -> dict[float, float]:
+    return dict(zip(levels, np.percentile(values, levels).tolist(), strict=True))
+
+
+def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Iterator[FidelityRun]:
+    tokens = len(ids) - 1
+    runners = {name: runner(model) for name, model in models.items()}
+    baseline = next(iter(models))
+    figures = {name: np.empty((3, tokens), np.float32) for name in models}  # loss, KL, same
+    for start in range(0, tokens, window):
+        end = min(start + window, tokens)
+        with torch.inference_mode():  # entered at each step: its state belongs to a thread
+            _read_window(
+                list(runners.values()), ids[start : end + 1], [rows[:, start:end] for rows in figures.values()]
+            )
+        if end < tokens:
+            yield FidelityRun(window, tokens, end, baseline, {}, False)
+    base_loss = figures[baseline][0]
+    results = {name: summarize(base_loss, loss, kl, same) for name, (loss, kl, same) in figures.items()}
+    yield FidelityRun(window, tokens, tokens, baseline, results, True)
+
+
+def _read_window(runners: list[Runner], ids: Tensor, figures: list[np.ndarray]) -> None:
+    """Read ids (T + 1,) by all models in step and fill figures, each (3, T); the first model is the baseline."""
+    base_pieces, *other_pieces = (one.read(ids[:-1]) for one in runners)
+    start = 0
+    for base_logits in base_pieces:
+        rows = slice(start, start + len(base_logits))
+        targets = ids[1:][rows].unsqueeze(1)
+        base = log_softmax_(base_logits)  # (rows, ntoken)
+        probability = base.exp()
+        likeliest = base.numpy().argmax(1)
+        figures[0][0, rows] = -base.gather(1, targets)[:, 0].numpy()
+        figures[0][1, rows], figures[0][2, rows] = 0.0, 1.0  # of itself
+        for pieces, filled in zip(other_pieces, figures[1:], strict=True):  # pieces of the same rows
+            other = log_softmax_(next(pieces))
+            filled[0, rows] = -other.gather(1, targets)[:, 0].numpy()
+            filled[2, rows] = other.numpy().argmax(1) == likeliest
+            filled[1, rows] = torch.linalg.vecdot(probability, torch.sub(base, other, out=other)).numpy()
+        start = rows.stop
