@@ -51,6 +51,11 @@ class Checkpoint:
     source: str  # "bundled", a folder, or "owner/name"
     revision: str | None = None  # commit hash for the Hub
 
+    @property
+    def name(self) -> str:
+        """`source` without the place where a folder lies, which is nobody's business on a public page."""
+        return self.source if self.revision else Path(self.source).name
+
 
 @dataclass(frozen=True)
 class Located:

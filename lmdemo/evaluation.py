@@ -19,12 +19,14 @@ from torch import Tensor, nn
 
 from lmdemo.inference import runner
 from lmdemo.inputs import whole_number
+from lmdemo.machine import Interference, Watch
 
 MAX_TOKENS = 20_000  # in one run
 MAX_WINDOW = 1_000
 BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
 FEWEST_BLOCKS = 6  # below this an interval says nothing
 RESAMPLES = 2_000
+ORDER_SEED = 0  # of the order in which the variants take turns
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Interval:
     high: float
     n: int
 
+    @property
+    def relative_width(self) -> float:
+        """Half the interval's width ÷ the median; NaN when the sample is too small."""
+        return (self.high - self.low) / 2 / self.median
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -65,6 +72,7 @@ class Comparison:
     results: Mapping[str, EvalResult]  # so far
     block_tokens: tuple[int, ...]  # tokens of each block done
     block_seconds: Mapping[str, tuple[float, ...]]  # seconds of each block done, the same blocks for all
+    interference: Interference  # since the first block
     final: bool
 
     @property
@@ -76,9 +84,9 @@ class Comparison:
         """Tokens a second over the blocks."""
         return median_interval(np.divide(self.block_tokens, self.block_seconds[name]))
 
-    def speedup(self, name: str) -> Interval:
-        """How many times as fast as the baseline, block by block."""
-        return median_interval(np.divide(self.block_seconds[self.baseline], self.block_seconds[name]))
+    def speedup(self, name: str, over: str | None = None) -> Interval:
+        """How many times as fast as another variant, without one the baseline, block by block."""
+        return median_interval(np.divide(self.block_seconds[over or self.baseline], self.block_seconds[name]))
 
 
 def check_slice(tokens: object, window: object, available: int) -> tuple[int, int]:
@@ -140,7 +148,8 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
         _Reading(model, ids, window).read(block)
     block_tokens: list[int] = []
     block_seconds: dict[str, list[float]] = {name: [] for name in models}
-    order = np.random.default_rng(0)
+    order = np.random.default_rng(ORDER_SEED)
+    watch = Watch()
     for start in range(0, windows, block):
         before = start * window
         block_tokens.append(min(before + block * window, len(ids) - 1) - before)
@@ -152,6 +161,7 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
             results={name: reading.result() for name, reading in readings.items()},
             block_tokens=tuple(block_tokens),
             block_seconds={name: tuple(seconds) for name, seconds in block_seconds.items()},
+            interference=watch.read(),
             final=start + block >= windows,
         )
 

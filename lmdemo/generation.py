@@ -90,6 +90,17 @@ class Generation:
         columns = zip(*(writing.words for writing in self.writings.values()), strict=False)
         return tuple(position for position, words in enumerate(columns) if len(set(words)) > 1)
 
+    def parted(self, name: str) -> tuple[int, ...]:
+        """The positions, from 0, where a variant's word is not the first variant's; of the first, where any's is not.
+
+        Only positions count that both have reached.
+        """
+        baseline = next(iter(self.writings))
+        if name == baseline:
+            return tuple(sorted({place for other in self.writings if other != name for place in self.parted(other)}))
+        pairs = zip(self.writings[baseline].words, self.writings[name].words, strict=False)
+        return tuple(position for position, (one, other) in enumerate(pairs) if one != other)
+
     @property
     def first_difference(self) -> int | None:
         """The first of `differences`, or None."""

@@ -5,6 +5,7 @@ and its range. The sentence never repeats what was typed.
 """
 
 import math
+from collections.abc import Collection
 
 from lmdemo.errors import InputError
 
@@ -41,3 +42,10 @@ def flag(field: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"{field} must be true or false.")
     return value
+
+
+def some_of(field: str, value: object, allowed: Collection[str]) -> tuple[str, ...]:
+    """`value`, a list of names, as those of `allowed` that it names, in the order of `allowed`."""
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name in allowed for name in value):
+        raise InputError(f"{field} must be a list of names among {', '.join(allowed)}.")
+    return tuple(name for name in allowed if name in value)

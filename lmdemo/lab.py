@@ -6,18 +6,23 @@ another computation runs in this process. It knows nothing of pages, nor where i
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.errors import InputError
 from lmdemo.evaluation import Comparison, check_slice, compare
+from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, generate
-from lmdemo.machine import this_machine
+from lmdemo.inputs import some_of
+from lmdemo.limits import Limit, limits
+from lmdemo.machine import Machine, this_machine
 from lmdemo.size import sizes
-from lmdemo.variants import build_variants
+from lmdemo.variants import BASELINE, TUTORIAL, build_available
 
 log = logging.getLogger(__name__)
 Step = TypeVar("Step")
@@ -25,16 +30,34 @@ Step = TypeVar("Step")
 EXAMPLE_PROMPT = "It was a cold night in November, and"
 EXAMPLE_WORDS = 80
 EXAMPLE_SEEDS = range(1, 13)
-FIRST_TOKENS = 2_000
-DEFAULT_WINDOW = 25
+DEFAULT_TOKENS = 4_000
+DEFAULT_WINDOW = 200  # long enough that no variant pays for short calls
+DEFAULT_MEASURED = ("fp32", "fp32-packed", "int8")
 
 
 @dataclass(frozen=True)
-class FirstResults:
-    """What is computed here once after the start, so that no page is empty."""
+class Evaluation:
+    """A snapshot of variants timed, then held against fp32, on one slice; the last one is `final`."""
 
-    generation: Generation
+    checkpoint: str  # its name
+    revision: str | None
+    machine: Machine
     comparison: Comparison
+    limits: Mapping[str, Limit]  # empty until this machine has been measured
+    fidelity: FidelityRun | None = None  # begins when the timing has ended
+
+    @property
+    def final(self) -> bool:
+        """Whether all of it is measured."""
+        return self.fidelity is not None and self.fidelity.final
+
+
+@dataclass
+class _First:
+    """A result that is computed once in the background."""
+
+    ready: threading.Event = field(default_factory=threading.Event)
+    result: Generation | Evaluation | None = None
 
 
 class Lab:
@@ -43,25 +66,29 @@ class Lab:
     def __init__(self, checkpoint: Checkpoint, turn: AbstractContextManager | None = None) -> None:
         """Build and measure the variants of `checkpoint`; labs that share `turn` compute one at a time."""
         self.checkpoint = checkpoint
-        self.models = build_variants(checkpoint.model)
+        self.models, self.unavailable = build_available(checkpoint.model)
         self.sizes = sizes(self.models)
         self.machine = this_machine()
+        self.limits: Mapping[str, Limit] = {}  # measured with the first results
         self._turn = turn or threading.Lock()
         self._starting = threading.Lock()
         self._started = False
-        self._ready = threading.Event()
-        self._first: FirstResults | None = None
+        self._example, self._evaluation = _First(), _First()
 
     @property
     def available_tokens(self) -> int:
         """Words that can be predicted in the test text."""
         return len(self.checkpoint.test_ids) - 1
 
-    def generate(self, settings: GenerationSettings) -> Iterator[Generation]:
-        """All variants writing; snapshots as in `lmdemo.generate`."""
+    def generate(self, settings: GenerationSettings, variants: object = TUTORIAL) -> Iterator[Generation]:
+        """fp32 and the named variants writing; snapshots as in `lmdemo.generate`.
+
+        Raises:
+            InputError: at once, for a name that is not in `models`.
+        """
         return self._exclusive(
             generate(
-                self.models,
+                self._chosen(variants),
                 self.checkpoint.vocabulary,
                 settings.prompt,
                 settings.words,
@@ -72,14 +99,27 @@ class Lab:
             )
         )
 
-    def compare(self, tokens: object = FIRST_TOKENS, window: object = DEFAULT_WINDOW) -> Iterator[Comparison]:
-        """All variants on the first `tokens` words of the test text; snapshots as in `lmdemo.compare`.
+    def compare(
+        self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = TUTORIAL
+    ) -> Iterator[Comparison]:
+        """fp32 and the named variants on the first `tokens` words of the test text, as in `lmdemo.compare`.
 
         Raises:
-            InputError: at once, for a length or window out of its range.
+            InputError: at once, for a length or window out of its range, or a name that is not in `models`.
         """
         tokens, window = check_slice(tokens, window, self.available_tokens)
-        return self._exclusive(compare(self.models, self.checkpoint.test_ids[: tokens + 1], window))
+        return self._exclusive(compare(self._chosen(variants), self.checkpoint.test_ids[: tokens + 1], window))
+
+    def evaluate(
+        self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = DEFAULT_MEASURED
+    ) -> Iterator[Evaluation]:
+        """As `compare`, and then how far each variant is from fp32 on the same slice.
+
+        Raises:
+            InputError: at once, as `compare`.
+        """
+        timing = self.compare(tokens, window, variants)
+        return self._evaluate(timing, self._chosen(variants))
 
     def start(self) -> None:
         """Begin to compute the first results in the background, unless that was begun before."""
@@ -89,24 +129,49 @@ class Lab:
             self._started = True
         threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
 
-    def first(self, timeout: float | None) -> FirstResults | None:
-        """The first results, waiting at most `timeout` seconds for them; None if they are not there."""
+    def first_example(self, timeout: float | None) -> Generation | None:
+        """A text to look at, waiting at most `timeout` seconds for it; None if it is not there."""
+        return self._wait(self._example, timeout)
+
+    def first_evaluation(self, timeout: float | None) -> Evaluation | None:
+        """The first evaluation, waiting at most `timeout` seconds for it; None if it is not there."""
+        return self._wait(self._evaluation, timeout)
+
+    def _wait(self, first: _First, timeout: float | None) -> Generation | Evaluation | None:
         self.start()
-        self._ready.wait(timeout)
-        return self._first
+        first.ready.wait(timeout)
+        return first.result
+
+    def _chosen(self, variants: object) -> dict[str, nn.Module]:
+        names = some_of("Variants", variants, self.models)
+        return {name: model for name, model in self.models.items() if name == BASELINE or name in names}
+
+    def _evaluate(self, timing: Iterator[Comparison], models: Mapping[str, nn.Module]) -> Iterator[Evaluation]:
+        checkpoint = self.checkpoint
+        for comparison in timing:
+            evaluation = Evaluation(checkpoint.name, checkpoint.revision, self.machine, comparison, self.limits)
+            yield evaluation
+        ids = checkpoint.test_ids[: comparison.tokens + 1]
+        for run in self._exclusive(fidelity(models, ids, comparison.window)):
+            yield replace(evaluation, fidelity=run)
 
     def _compute_first(self) -> None:
         try:
-            generation = self._example()
-            comparison = _last(self.compare(min(FIRST_TOKENS, self.available_tokens)))
-            self._first = FirstResults(generation, comparison)
+            self._example.result = self._find_example()
+            self._example.ready.set()
+            with self._turn:
+                self.limits = limits(self.checkpoint.config, self.sizes)
+            measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.models]
+            tokens = min(DEFAULT_TOKENS, self.available_tokens)
+            self._evaluation.result = _last(self.evaluate(tokens, variants=measured))
         except (InputError, RuntimeError):
             log.exception("The first results could not be computed; the page starts without them.")
         finally:
-            self._ready.set()
+            self._example.ready.set()
+            self._evaluation.ready.set()
 
-    def _example(self) -> Generation:
-        """A text to look at: of the first seed, from 1, whose texts part in the first half; else of the last tried."""
+    def _find_example(self) -> Generation:
+        """Of the first seed, from 1, whose texts part in the first half; else of the last tried."""
         for seed in EXAMPLE_SEEDS:
             example = _last(self.generate(GenerationSettings(EXAMPLE_PROMPT, EXAMPLE_WORDS, seed=seed)))
             if example.differences and example.first_difference < EXAMPLE_WORDS // 2:

@@ -1,6 +1,8 @@
-"""What the measurements were taken on."""
+"""What the measurements were taken on, and what else ran there meanwhile."""
 
+import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,48 @@ def this_machine() -> Machine:
         engine=torch.backends.quantized.engine,
         threads=torch.get_num_threads(),
     )
+
+
+@dataclass(frozen=True)
+class Interference:
+    """What else took processor time while something was measured, as shares of all this machine's processors.
+
+    None where the system does not tell (anything but Linux).
+    """
+
+    seconds: float  # watched
+    others: float | None  # by other processes here
+    stolen: float | None  # by the host of a virtual machine, for its other guests
+
+
+class Watch:
+    """Watches from its making; `read` tells what interfered since."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._own = time.process_time()
+        self._busy, self._stolen = _processor_seconds() or (0.0, 0.0)
+
+    def read(self) -> Interference:
+        """What interfered so far; the system counts in steps of 10 ms, so a short watch says little."""
+        seconds = time.perf_counter() - self._began
+        now = _processor_seconds()
+        if now is None or seconds == 0:
+            return Interference(seconds, None, None)
+        available = seconds * (os.cpu_count() or 1)
+        others = now[0] - self._busy - (time.process_time() - self._own)
+        stolen = now[1] - self._stolen
+        return Interference(seconds, *(min(1.0, max(0.0, share / available)) for share in (others, stolen)))
+
+
+def _processor_seconds() -> tuple[float, float] | None:
+    """Seconds, over all processors since the start, spent on any process and stolen by the host (proc(5), stat)."""
+    path = Path("/proc/stat")
+    if not path.is_file():
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, path.read_text().split(maxsplit=9)[1:9])
+    second = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + irq + softirq) / second, steal / second
 
 
 def _cpu_name() -> str:

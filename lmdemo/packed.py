@@ -87,10 +87,15 @@ def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[DecodeRows, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
     ways: dict[str, DecodeRows] = {"stock": lambda output: F.linear(output, weight, bias)}
     if torch.backends.mkldnn.is_available():
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
-        linear = torch.ops.mkldnn._linear_pointwise.default
-        ways["packed by oneDNN"] = lambda output: linear(output, packed, bias, "none", [], "")
+        ways["packed by oneDNN"] = packed_linear(weight, bias, ROWS)
     return _fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
+
+
+def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> DecodeRows:
+    """`F.linear` with a weight that oneDNN has packed beforehand, for about `rows` rows at a time."""
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    linear = torch.ops.mkldnn._linear_pointwise.default
+    return lambda output: linear(output, packed, bias, "none", [], "")
 
 
 def _fastest_step(model: LSTMModel) -> tuple[Step, Choice]:

@@ -9,74 +9,108 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from lmdemo.evaluation import Comparison
+from lmdemo.limits import Limit
 from lmdemo.size import MODULES, Size
 
 GREY = "#808080"
 FAINT = "rgba(128, 128, 128, 0.25)"
 FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", sans-serif'
 
-# a variant's colour, and the shades of it that stand for encoder, rnn, decoder
-COLOURS = {"fp32": "#2f7ec7", "int8": "#d9730d"}
-SHADES = {"fp32": ("#1d5a94", "#2f7ec7", "#8dbbe4"), "int8": ("#9c4f05", "#d9730d", "#f2b373")}
-SHADE_TEXT = {"fp32": ("white", "white", "black"), "int8": ("white", "black", "black")}
-SYMBOLS = {"fp32": "circle", "int8": "diamond"}
+COLOURS = {
+    "fp32": "#2f7ec7",
+    "fp32-packed": "#14a0ad",
+    "int8": "#d9730d",
+    "int8-per-channel": "#b0539b",
+    "int8-embedding": "#23976a",
+    "int4-embedding": "#8c8a1e",
+}
+MIXES = (("#000000", 0.35), ("#000000", 0.0), ("#ffffff", 0.5))  # of its colour, for encoder, rnn, decoder
 
 
 def size_bars(sizes: Mapping[str, Size]) -> go.Figure:
     """One bar a variant, a segment a module, in MB (10^6 bytes)."""
     figure = go.Figure()
     names = list(sizes)
-    for number, (module, label) in enumerate(MODULES.items()):
+    for (module, label), mix in zip(MODULES.items(), MIXES, strict=True):
         megabytes = [sizes[name].modules[module] / 1e6 for name in names]
+        shades = [_mixed(COLOURS[name], *mix) for name in names]
         figure.add_bar(
             name=label,
             y=names,
             x=megabytes,
             orientation="h",
-            marker={"color": [SHADES[name][number] for name in names]},
-            text=[f"{label}<br>{value:.1f} MB" for value in megabytes],
+            marker={"color": shades},
+            text=[f"{label} {value:.1f} MB" for value in megabytes],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            insidetextfont={"color": [SHADE_TEXT[name][number] for name in names]},
+            insidetextfont={"color": ["white" if _is_dark(shade) else "black" for shade in shades]},
             hovertemplate=f"%{{y}}, {label}: %{{x:.2f}} MB<extra></extra>",
         )
-    _calm(figure, height=90 + 85 * len(names))
-    figure.update_layout(barmode="stack", bargap=0.25, showlegend=False, uniformtext={"minsize": 10, "mode": "hide"})
+    _calm(figure, height=76 + 48 * len(names))
+    figure.update_layout(barmode="stack", bargap=0.25, showlegend=False, uniformtext={"minsize": 11, "mode": "hide"})
     figure.update_xaxes(title_text="MB on disk, as torch.save writes it", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 
 
-def speed_lines(comparison: Comparison) -> go.Figure:
-    """Tokens a second of each variant, block by block, over the words read so far."""
+def speed_bars(comparison: Comparison, limits: Mapping[str, Limit]) -> go.Figure:
+    """Words a second of each variant with its interval, over a faint bar as long as this machine's limit."""
+    names = list(comparison.results)
+    colours = [COLOURS[name] for name in names]
+    speeds = [comparison.speed(name) for name in names]
     figure = go.Figure()
-    ends: list[int] = []
-    for tokens in comparison.block_tokens:
-        ends.append((ends[-1] if ends else 0) + tokens)
-    for name, seconds in comparison.block_seconds.items():
-        speeds = [tokens / value for tokens, value in zip(comparison.block_tokens, seconds, strict=True)]
-        figure.add_scatter(
-            name=name,
-            x=ends,
-            y=speeds,
-            mode="lines+markers",
-            line={"color": COLOURS[name], "width": 2},
-            marker={"symbol": SYMBOLS[name], "size": 6},
-            hovertemplate=f"{name}: %{{y:,.0f}} words/s<extra></extra>",
+    if limits:
+        most = [limits[name].reading for name in names]
+        figure.add_bar(
+            name="limit of this machine",
+            y=names,
+            x=most,
+            orientation="h",
+            marker={"color": colours, "opacity": 0.14},
+            hovertemplate="%{y}, limit: %{x:,.0f} words/s<extra></extra>",
         )
-    _calm(figure, height=300)
-    figure.update_xaxes(title_text="words read", range=[0, comparison.tokens * 1.02])
-    figure.update_yaxes(title_text="words a second", rangemode="tozero", tickformat="~s")
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, showlegend=True)
+        mark = {"symbol": "line-ns", "size": 18, "line": {"width": 2, "color": colours}}
+        figure.add_scatter(y=names, x=most, mode="markers", marker=mark, hoverinfo="skip")
+    figure.add_bar(
+        name="measured",
+        y=names,
+        x=[speed.median for speed in speeds],
+        error_x={
+            "array": [speed.high - speed.median for speed in speeds],
+            "arrayminus": [speed.median - speed.low for speed in speeds],
+            "color": GREY,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        orientation="h",
+        marker={"color": colours},
+        hovertemplate="%{y}: %{x:,.0f} words/s<extra></extra>",
+    )
+    _calm(figure, height=76 + 36 * len(names))
+    figure.update_layout(barmode="overlay", bargap=0.35, showlegend=False)
+    figure.update_xaxes(title_text="words a second", rangemode="tozero", tickformat="~s")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """A colour #rrggbb with a share of another in it."""
+    pairs = ((int(colour[place : place + 2], 16), int(other[place : place + 2], 16)) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
+
+
+def _is_dark(colour: str) -> bool:
+    """Whether white text stands out better on it than black (WCAG's relative luminance, about halfway)."""
+    red, green, blue = ((int(colour[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.18
 
 
 def _calm(figure: go.Figure, height: int) -> None:
     figure.update_layout(
         height=height,
         autosize=True,
-        margin={"l": 56, "r": 12, "t": 28, "b": 48},
+        margin={"l": 8, "r": 12, "t": 12, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "color": GREY, "size": 13},
@@ -84,6 +118,7 @@ def _calm(figure: go.Figure, height: int) -> None:
         modebar={"remove": ["select2d", "lasso2d", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]},
         dragmode=False,
     )
+    figure.update_yaxes(automargin=True, ticksuffix=" ")
     axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "title": {"font": {"size": 12}}}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)

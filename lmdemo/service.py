@@ -113,7 +113,7 @@ class Service:
             self._state = bundled, replace(pull, phase=Phase.PREPARING)
             with self._turn:  # it computes: no figure is taken meanwhile
                 lab = Lab(load(located), self._turn)
-            lab.first(timeout=None)
+            lab.first_evaluation(timeout=None)
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)
         except LmdemoError as error:
             log.warning("%s", error)

@@ -6,7 +6,8 @@ import gradio as gr
 
 from lmdemo import variants
 from lmdemo.lab import Lab
-from lmdemo.ui import markup
+from lmdemo.packed import PackedLSTMModel
+from lmdemo.ui import markup, prose
 
 HOW = """
 ### How dynamic quantization works
@@ -51,8 +52,11 @@ measured here.
   on the seed and the position only, so at a position all variants meet the same random numbers, and they part
   only where quantization tips the choice. Texts that parted often meet again.
 - **Same machine.** A seed gives the same text on one machine. Another CPU may round differently.
-- **Stock fp32.** The fp32 timed here is PyTorch’s own `nn.LSTM` and `nn.Linear`, as in the tutorial. At batch 1
-  that path is slower than the hardware allows on some CPUs, which flatters int8.
+- **Two baselines.** `fp32` is PyTorch’s own `nn.LSTM` and `nn.Linear`, as in the tutorial. On some CPUs that path is
+  slower than the hardware allows, for reasons that are not fp32’s fault, and a speed-up over it flatters int8.
+  `fp32-packed` is the same weights with their products arranged for this CPU: the fair one to beat.
+- **The limit.** For a word alone, the bytes of the weights ÷ the read bandwidth; for many at a time, their
+  multiplications ÷ the peak rate of matrix products. Both are measured on this machine after the start.
 
 ### Sources
 
@@ -68,8 +72,11 @@ measured here.
 """
 
 
-def build(lab: Lab) -> gr.HTML:
+def build(lab: Lab) -> tuple[gr.HTML, gr.HTML]:
     """Lay the tab out; the code is read from the function that built the variant. Returns what `draw` fills."""
+    gr.Markdown("### The variants")
+    built, weights = draw(lab)
+    variants_view = gr.HTML(built, elem_id="variants")
     gr.Markdown(HOW)
     gr.Code(
         inspect.getsource(variants.int8),
@@ -79,11 +86,16 @@ def build(lab: Lab) -> gr.HTML:
         elem_id="code-that-ran",
     )
     gr.Markdown(WEIGHTS)
-    weights = gr.HTML(draw(lab), elem_id="weights")
+    weights_view = gr.HTML(weights, elem_id="weights")
     gr.Markdown(MORE)
-    return weights
+    return variants_view, weights_view
 
 
-def draw(lab: Lab) -> str:
-    """The scales and zero points of the model in service."""
-    return markup.weights_table(variants.quantized_weights(lab.models["int8"]))
+def draw(lab: Lab) -> tuple[str, str]:
+    """What each variant is, and the scales and zero points of int8, for the model in service."""
+    packed = lab.models.get(prose.FAIR)
+    chosen = prose.choices(packed) if isinstance(packed, PackedLSTMModel) else ""
+    return (
+        markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),
+        markup.weights_table(variants.quantized_weights(lab.models["int8"])),
+    )

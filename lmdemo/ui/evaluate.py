@@ -1,4 +1,4 @@
-"""The Evaluate tab: loss and speed of every variant on one slice of text, in turns."""
+"""The Evaluate tab: loss and speed of every variant on one slice of text, in turns, and how far each is from fp32."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,25 +6,78 @@ from functools import partial
 import gradio as gr
 
 from lmdemo.errors import InputError
-from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW, Comparison
-from lmdemo.lab import DEFAULT_WINDOW, FIRST_TOKENS, Lab
-from lmdemo.plots import speed_lines
+from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
+from lmdemo.plots import speed_bars
 from lmdemo.service import Service
-from lmdemo.ui import markup, prose
+from lmdemo.ui import export, markup, prose
+from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, settled, throttled
 
-HOW = (
+SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
-    " the blocks and speed-up the median of the ratios of the same block, each with a 95 % bootstrap interval. int8"
-    " quantizes activations over a whole window, so its loss depends on the window a little.</p>"
+    " the blocks, a speed-up the median of the ratios of the same block, each with a 95 % bootstrap interval. The faint"
+    " bar ends at this machine’s limit: the multiplications of a word ÷ the peak rate measured here. fp32 is PyTorch’s"
+    " own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU.</p>"
 )
+FIDELITY = (
+    '<p class="note">Against fp32 on the same words, ± one standard error of a block bootstrap. <b>ln ratio</b>: of the'
+    " perplexities. <b>KL</b>: divergence of the variant’s distribution from fp32’s, mean, nats a word. <b>Same top"
+    " word</b>: both find the same word likeliest. <b>Δp</b>: change in the probability of the right word, mean and"
+    " root mean square. <b>Quality</b>: fp32’s perplexity ÷ the variant’s, held against MLPerf’s gates of 99 % and"
+    " 99.9 %; the whole 95 % interval has to pass. int8 quantizes activations over a whole window, so it depends on the"
+    " window a little.</p>"
+)
+DOWNLOAD = """(texts) => {
+  if (!texts) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.parse(texts).KIND], {type: "TYPE"}));
+  link.download = "lmdemo-evaluation.KIND";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}"""
+COPY = "(texts) => texts && navigator.clipboard.writeText(JSON.parse(texts).markdown)"
+
+Views = tuple[gr.HTML, gr.HTML, gr.Plot, gr.HTML, gr.HTML, gr.HTML, gr.Textbox, gr.State]
 
 
-def build(service: Service) -> tuple[gr.Slider, tuple[gr.HTML, gr.Plot, gr.HTML, gr.State]]:
-    """Lay the tab out; returns what `limits` fills, and what the first results fill: status, chart, table, last."""
+def build(service: Service) -> tuple[gr.Slider, Views]:
+    """Lay the tab out; returns what `limits` fills, and what the first results fill, in the order of `draw`."""
+    variants = variant_choice(service.lab, DEFAULT_MEASURED)
+    tokens, window = _slice(service.lab)
+    with gr.Row(elem_classes="buttons"):
+        start = gr.Button("Measure", variant="primary")
+        stop = gr.Button("Stop")
+        copy = gr.Button("Copy as Markdown", size="sm")
+        files = {kind: gr.Button(kind.upper(), size="sm") for kind in ("json", "csv")}
+    status = gr.HTML(markup.status("Measuring on this machine …"), elem_id="measuring-status")
+    doubts = gr.HTML()
+    table = gr.HTML(elem_id="results")
+    chart = gr.Plot(label="Words a second", show_label=False, container=False, elem_id="speeds")
+    gr.HTML(SPEED)
+    fidelity = gr.HTML(elem_id="fidelity")
+    with gr.Accordion("Percentiles", open=False):
+        percentiles = gr.HTML(elem_id="percentiles")
+    gr.HTML(FIDELITY)
+    texts = gr.Textbox(visible="hidden", label="The evaluation as text")
+    last = gr.State(None)
+    views = (status, doubts, chart, table, fidelity, percentiles, texts, last)
+
+    run = start.click(
+        partial(measure, service), [tokens, window, variants], list(views), show_progress_on=[status], **COMPUTING
+    )
+    stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
+    copy.click(None, texts, None, js=COPY, api_visibility="private")
+    for kind, media in (("json", "application/json"), ("csv", "text/csv")):
+        script = DOWNLOAD.replace("KIND", kind).replace("TYPE", media)
+        files[kind].click(None, texts, None, js=script, api_visibility="private")
+    return tokens, views
+
+
+def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
     with gr.Row():
         tokens = gr.Slider(
-            **limits(service.lab),
+            **limits(lab),
             step=1,
             label="Words of test text",
             info="More words, a narrower interval.",
@@ -39,57 +92,55 @@ def build(service: Service) -> tuple[gr.Slider, tuple[gr.HTML, gr.Plot, gr.HTML,
             info="Words read in one call; the tutorial’s bptt is 25.",
             min_width=280,
         )
-    with gr.Row(elem_classes="buttons"):
-        start = gr.Button("Measure", variant="primary")
-        stop = gr.Button("Stop")
-    status = gr.HTML(markup.status("Measuring on this machine …"), elem_id="measuring-status")
-    table = gr.HTML(elem_id="results")
-    chart = gr.Plot(label="Words a second, block by block", show_label=False, container=False, elem_id="speeds")
-    gr.HTML(HOW)
-    last = gr.State(None)
-
-    run = start.click(
-        partial(measure, service),
-        [tokens, window],
-        [status, chart, table, last],
-        show_progress_on=[status],
-        **COMPUTING,
-    )
-    stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    return tokens, (status, chart, table, last)
+    return tokens, window
 
 
 def limits(lab: Lab) -> dict[str, int]:
     """The slider over the test text of the model in service."""
     most = min(MAX_TOKENS, lab.available_tokens)
-    return {"minimum": min(100, most), "maximum": most, "value": min(FIRST_TOKENS, most)}
+    return {"minimum": min(100, most), "maximum": most, "value": min(DEFAULT_TOKENS, most)}
 
 
-def measure(service: Service, tokens: object, window: object) -> Iterator[tuple]:
-    """Run: status, chart, table and snapshot, paced for a browser; a sentence instead, for a value out of range."""
+def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:
+    """Run: the views of `draw`, paced for a browser; a sentence instead, for a value out of range."""
     try:
-        snapshots = service.lab.compare(tokens, window)
+        snapshots = service.lab.evaluate(tokens, window, variants)
     except InputError as error:
-        yield markup.alert(str(error)), gr.skip(), gr.skip(), gr.skip()
+        yield markup.alert(str(error)), *(gr.skip() for _ in range(7))
         return
     for snapshot in throttled(snapshots, CHART_INTERVAL):
-        yield *draw(snapshot), snapshot
+        yield draw(snapshot)
 
 
-def stopped(last: Comparison | None) -> str:
+def stopped(last: Evaluation | None) -> str:
     """What the line says after Stop; what was measured stays."""
     if last is None or last.final:  # stopped in the queue: what was shown before still stands
         return markup.status("Stopped before anything was measured.")
-    read = last.results[last.baseline].tokens
-    line = f"Stopped after {read:,} of {last.tokens:,} words. {prose.speed_verdict(last)}"
-    return markup.status(line, prose.loss_verdict(last))
+    comparison = last.comparison
+    read = comparison.results[comparison.baseline].tokens
+    line = f"Stopped after {read:,} of {comparison.tokens:,} words. {prose.speed_verdict(comparison)}"
+    return markup.status(line, prose.loss_verdict(comparison))
 
 
-def draw(snapshot: Comparison) -> tuple[str, object, str]:
-    """A snapshot as status, chart and table."""
+def draw(snapshot: Evaluation) -> tuple:
+    """A snapshot as status, doubts, chart, tables, texts to hand out, and itself."""
+    comparison, run = snapshot.comparison, snapshot.fidelity
+    read = comparison.results[comparison.baseline].tokens
     if snapshot.final:
-        line = markup.status(prose.speed_verdict(snapshot), prose.loss_verdict(snapshot))
+        note = f"{prose.loss_verdict(comparison)} {prose.fidelity_verdict(run)}"
+        line = markup.status(prose.speed_verdict(comparison), note)
+    elif run is None:
+        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.")
     else:
-        read = snapshot.results[snapshot.baseline].tokens
-        line = markup.status(f"{read:,} of {snapshot.tokens:,} words read.", f"Window {snapshot.window}.")
-    return line, speed_lines(snapshot), markup.result_table(snapshot)
+        line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.")
+    timing = run is None
+    return (
+        line,
+        markup.warning(prose.doubts(comparison) if comparison.final else ""),
+        speed_bars(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
+        markup.result_table(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
+        markup.fidelity_table(run),
+        markup.percentile_tables(run),
+        export.payload(snapshot),
+        snapshot,
+    )

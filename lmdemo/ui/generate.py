@@ -9,9 +9,10 @@ import gradio as gr
 
 from lmdemo.errors import InputError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
-from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS
+from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
 from lmdemo.ui import markup, prose
+from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, settled, throttled
 
 EXAMPLES = [
@@ -21,6 +22,10 @@ EXAMPLES = [
     "She opened the letter, and",
     "I walked along the shore, looking for",
 ]
+HOW = (
+    '<p class="note">A mark at the meter is this machine’s limit for the variant: the bytes of its weights, read once'
+    " for each word, ÷ the read bandwidth measured here. ▸ says that it lies beyond the meter’s end.</p>"
+)
 SLOW_MOTION = 20  # times slower than it was computed
 
 
@@ -28,7 +33,7 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     """Lay the tab out; returns what the page fills when it loads: status, texts, last run, seed."""
     prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
     examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values")
-    settings = _settings()
+    settings, variants = _settings(service.lab)
     with gr.Row(elem_classes="buttons"):
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
@@ -37,12 +42,13 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
     status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
+    gr.HTML(HOW)
     last = gr.State(None)
 
     *_, seed, _ = settings
     writing = {
         "fn": partial(write, service),
-        "inputs": [raw, prompt, *settings],
+        "inputs": [raw, variants, prompt, *settings],
         "outputs": [status, texts, last],
         "show_progress_on": [status],
         **COMPUTING,
@@ -52,7 +58,7 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         examples.click(lambda sample: sample[0], examples, prompt, **QUICK).then(**writing),
         another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
         slowly.click(
-            replay,
+            partial(replay, service),
             [raw, last],
             [status, texts],
             show_progress="hidden",
@@ -61,14 +67,17 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         ),
     ]
     stop.click(None, cancels=runs, api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    raw.change(redraw, [raw, last], texts, **QUICK)
+    raw.change(partial(redraw, service), [raw, last], texts, **QUICK)
     return status, texts, last, seed
 
 
-def _settings() -> tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox]:
-    """The controls folded away, in the order of `GenerationSettings` after the prompt."""
+def _settings(
+    lab: Lab,
+) -> tuple[tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox], gr.CheckboxGroup]:
+    """The controls folded away: those in the order of `GenerationSettings` after the prompt, and the variants."""
     side_by_side = {"min_width": 280}  # two in a row, one under the other on a phone
-    with gr.Accordion("Words, temperature, top-k, seed", open=False):
+    with gr.Accordion("Variants, words, temperature, top-k, seed", open=False):
+        variants = variant_choice(lab, ["int8"])
         with gr.Row():
             words = gr.Slider(
                 1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.", **side_by_side
@@ -86,21 +95,22 @@ def _settings() -> tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox
             top_k = gr.Number(0, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side)
             seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
-    return words, temperature, top_k, seed, allow_unk
+    return (words, temperature, top_k, seed, allow_unk), variants
 
 
-def write(service: Service, raw: bool, *fields: object) -> Iterator[tuple]:
+def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:
     """Run: status, texts and snapshot, paced for a browser; a sentence instead, for a field out of its range."""
+    lab = service.lab
     try:
-        snapshots = service.lab.generate(GenerationSettings(*fields))
+        snapshots = lab.generate(GenerationSettings(*fields), variants)
     except InputError as error:
         yield markup.alert(str(error)), gr.skip(), gr.skip()
         return
     for snapshot in throttled(snapshots, TEXT_INTERVAL):
-        yield *draw(snapshot, raw), snapshot
+        yield *draw(lab, snapshot, raw), snapshot
 
 
-async def replay(raw: bool, last: Generation | None) -> AsyncIterator[tuple[str, str]]:
+async def replay(service: Service, raw: bool, last: Generation | None) -> AsyncIterator[tuple[str, str]]:
     """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
     if last is None:
         yield markup.alert("There is nothing to replay yet; press Write first."), ""
@@ -109,7 +119,7 @@ async def replay(raw: bool, last: Generation | None) -> AsyncIterator[tuple[str,
     clock = 0.0
     while clock < longest:
         clock += TEXT_INTERVAL / SLOW_MOTION
-        yield draw(last.at(clock), raw)
+        yield draw(service.lab, last.at(clock), raw)
         await asyncio.sleep(TEXT_INTERVAL)
 
 
@@ -118,12 +128,12 @@ def stopped(last: Generation | None) -> str:
     return markup.status("Stopped.", prose.parting(last) if last else "")
 
 
-def redraw(raw: bool, last: Generation | None) -> str:
+def redraw(service: Service, raw: bool, last: Generation | None) -> str:
     """The last texts, as text to read or as raw tokens."""
-    return markup.texts(last, raw is True) if last else ""
+    return markup.texts(last, raw is True, service.lab.limits) if last else ""
 
 
-def draw(snapshot: Generation, raw: bool) -> tuple[str, str]:
+def draw(lab: Lab, snapshot: Generation, raw: bool) -> tuple[str, str]:
     """A snapshot as status and texts."""
     line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot))
-    return line, markup.texts(snapshot, raw is True)
+    return line, markup.texts(snapshot, raw is True, lab.limits)

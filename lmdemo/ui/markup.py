@@ -8,7 +8,9 @@ import pandas as pd
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison
-from lmdemo.generation import Generation, Writing
+from lmdemo.fidelity import FidelityRun
+from lmdemo.generation import Generation
+from lmdemo.limits import Limit
 from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, spaced
@@ -25,6 +27,11 @@ def status(sentence: str, note: str = "") -> str:
 def alert(sentence: str) -> str:
     """A line that says what was wrong."""
     return f'<p class="status alert" role="alert">{escape(sentence)}</p>'
+
+
+def warning(sentence: str) -> str:
+    """A line that says why to take figures with care; nothing for an empty sentence."""
+    return f'<p class="warning" role="note">{escape(sentence)}</p>' if sentence else ""
 
 
 def provenance(checkpoint: Checkpoint) -> str:
@@ -47,29 +54,40 @@ def pull(state: Pull | None) -> str:
     return f'<p class="status">{escape(sentence)} {bar} <span class="note">{escape(note)}</span></p>'
 
 
-def texts(generation: Generation, raw: bool) -> str:
-    """The variants' texts side by side, every position that differs marked."""
+def texts(generation: Generation, raw: bool, limits: Mapping[str, Limit]) -> str:
+    """The variants' texts side by side, every position that differs from the first variant's marked."""
     fastest = max(writing.words_per_second for writing in generation.writings.values())
-    columns = (_column(name, writing, generation, raw, fastest) for name, writing in generation.writings.items())
+    columns = (_column(name, generation, raw, fastest, limits.get(name)) for name in generation.writings)
     return f'<div class="texts">{"".join(columns)}</div>'
 
 
-def _column(name: str, writing: Writing, generation: Generation, raw: bool, fastest: float) -> str:
-    speed = writing.words_per_second
+def _column(name: str, generation: Generation, raw: bool, fastest: float, limit: Limit | None) -> str:
+    speed = generation.writings[name].words_per_second
     share = speed / fastest if fastest else 0
+    near = prose.share_of_limit(speed, limit.writing if limit else None)
     return (
         f'<section class="text" style="--variant:var(--{escape(name)})" aria-label="{escape(name)}">'
-        f"<header><h3>{escape(name)}</h3><span>{prose.rate(speed)}</span></header>"
-        f'<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i></div>'
-        f"<p>{_words(generation, writing, raw)}</p></section>"
+        f"<header><h3>{escape(name)}</h3><span>{prose.rate(speed)}"
+        f"{f'<small>{near}</small>' if near else ''}</span></header>"
+        f'<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i>{_mark(limit, fastest)}</div>'
+        f"<p>{_words(generation, name, raw)}</p></section>"
     )
 
 
-def _words(generation: Generation, writing: Writing, raw: bool) -> str:
-    words = (*generation.prompt, *writing.words)
+def _mark(limit: Limit | None, fastest: float) -> str:
+    """Where the limit of this machine lies on a meter that ends at the fastest speed; at the end if it lies beyond."""
+    if limit is None or not fastest:
+        return ""
+    place = min(1.0, limit.writing / fastest)
+    return f'<b class="{"limit beyond" if limit.writing > fastest else "limit"}" style="left:{place:.1%}"></b>'
+
+
+def _words(generation: Generation, name: str, raw: bool) -> str:
+    words = (*generation.prompt, *generation.writings[name].words)
     pieces = [f" {word}" for word in words] if raw else spaced(words)
     start = len(generation.prompt)
-    marked = set(generation.differences)
+    parted = generation.parted(name)
+    marked = set(parted)
     parts = [f'<span class="prompt">{escape("".join(pieces[:start]).lstrip())}</span>']
     for position, piece in enumerate(pieces[start:]):
         if position not in marked:
@@ -77,7 +95,7 @@ def _words(generation: Generation, writing: Writing, raw: bool) -> str:
             continue
         gap = piece[: len(piece) - len(piece.lstrip())]
         shown = "¶" if words[start + position] == EOS and not raw else piece.strip()
-        first = ' class="first"' if position == generation.first_difference else ""
+        first = ' class="first"' if position == parted[0] else ""
         mark = f"<mark{first}>{escape(shown)}</mark>"
         parts.append(mark + gap if shown == "¶" else gap + mark)
     return "".join(parts)
@@ -98,19 +116,81 @@ def size_table(sizes: Mapping[str, Size]) -> str:
     return _table(rows)
 
 
-def result_table(comparison: Comparison) -> str:
+def result_table(comparison: Comparison, limits: Mapping[str, Limit]) -> str:
     """Loss, perplexity and speed of each variant."""
-    rows = {
+    return _table(result_rows(comparison, limits))
+
+
+def result_rows(comparison: Comparison, limits: Mapping[str, Limit]) -> dict[str, dict[str, str]]:
+    """The rows of `result_table`, as text."""
+    bases = [name for name in (comparison.baseline, prose.FAIR) if name in comparison.results]
+    rows: dict[str, dict[str, str]] = {}
+    for name, result in comparison.results.items():
+        row = {"loss": f"{result.loss:.4f}", "perplexity": f"{result.perplexity:,.2f}"}
+        for base in bases:
+            row[f"× {base}"] = "1" if name == base else prose.interval(comparison.speedup(name, over=base))
+        row["words/s"] = prose.interval(comparison.speed(name))
+        if name in limits:
+            row["of the limit"] = f"{comparison.speed(name).median / limits[name].reading:.0%}"
+        rows[name] = row
+    return rows
+
+
+def fidelity_table(run: FidelityRun | None) -> str:
+    """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
+    if run is None or not run.final:
+        return ""
+    return _table(fidelity_rows(run)) if len(run.results) > 1 else ""
+
+
+def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
+    """The rows of `fidelity_table`, as text."""
+    return {
         name: {
-            "loss": f"{result.loss:.4f}",
-            "perplexity": f"{result.perplexity:,.2f}",
-            "speed-up": "1×" if name == comparison.baseline else prose.interval(comparison.speedup(name), "×"),
-            "words/s": prose.interval(comparison.speed(name)),
-            "seconds": f"{result.seconds:.2f}",
+            "perplexity": prose.estimate(found.perplexity, 1),
+            "bits/word": f"{found.bits_per_word:.3f}",
+            "ln ratio": prose.estimate(found.log_ratio, 4),
+            "KL": prose.estimate(found.kl, 5),
+            "same top word": f"{found.top_1.value:.2%} ± {found.top_1.error:.2%}",
+            "Δp": prose.estimate(found.change, 4),
+            "Δp RMS": prose.estimate(found.change_rms, 4),
+            "quality": "the reference" if name == run.baseline else prose.badge(found),
         }
-        for name, result in comparison.results.items()
+        for name, found in run.results.items()
     }
-    return _table(rows)
+
+
+def percentile_tables(run: FidelityRun | None) -> str:
+    """The whole spread of KL and of the right word's change in probability."""
+    if run is None or not run.final or len(run.results) < 2:
+        return ""
+    others = {name: found for name, found in run.results.items() if name != run.baseline}
+    divergence = {
+        name: {_level(level): f"{value:.5f}" for level, value in found.kl_percentiles.items()}
+        for name, found in others.items()
+    }
+    change = {
+        name: {_level(level): prose.signed(value, 4) for level, value in found.change_percentiles.items()}
+        for name, found in others.items()
+    }
+    return (
+        f"<h4>KL({escape(run.baseline)} ‖ variant), nats a word</h4>{_table(divergence)}"
+        f"<h4>Change in the probability of the right word</h4>{_table(change)}"
+    )
+
+
+def _level(level: float) -> str:
+    return {0.0: "least", 50.0: "median", 100.0: "most"}.get(level, f"{level:g} %")
+
+
+def variants_list(descriptions: Mapping[str, str], chosen: str, unavailable: Mapping[str, str]) -> str:
+    """What each variant is, what fp32-packed chose here, and why some are not to be had."""
+    items = "".join(
+        f'<dt style="--variant:var(--{escape(name)})">{escape(name)}</dt>'
+        f"<dd>{escape(' '.join(text.split()))} {escape(unavailable.get(name, ''))}</dd>"
+        for name, text in descriptions.items()
+    )
+    return f'<dl class="variants">{items}</dl><p class="note">{escape(chosen)}</p>'
 
 
 def weights_table(weights: Sequence[QuantizedWeight]) -> str:

@@ -39,11 +39,11 @@ def build_page(service: Service) -> gr.Blocks:
             with gr.Tab("Evaluate", id="evaluate"):
                 tokens, measuring = evaluate.build(service)
             with gr.Tab("About", id="about"):
-                weights = about.build(lab)
+                explained = about.build(lab)
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
-        views = [header, *sizes, tokens, weights]
+        views = [header, *sizes, tokens, *explained]
         following = {
             "fn": partial(_follow, service, len(views)),
             "inputs": shown,
@@ -52,8 +52,8 @@ def build_page(service: Service) -> gr.Blocks:
         }
         page.load(**following)
         clock.tick(**following)
-        arrival = [*writing, *measuring]
-        page.load(partial(_first_results, service, len(arrival)), None, arrival, **QUICK)
+        page.load(partial(_first_example, service), None, list(writing), **QUICK)
+        page.load(partial(_first_evaluation, service, len(measuring)), None, list(measuring), **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return page
 
@@ -66,28 +66,28 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
     clock = gr.Timer(active=pull is not None and pull.under_way)
     if shown == name:
         return line, clock, name, *(gr.skip() for _ in range(views))
-    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), about.draw(lab)
+    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), *about.draw(lab)
 
 
-def _first_results(service: Service, outputs: int) -> tuple:
-    """What a visitor finds on arrival; nothing is touched if it could not be computed."""
+def _first_example(service: Service) -> tuple:
+    """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
-    first = service.lab.first(timeout=FIRST_WAIT)
-    if first is None:
-        return tuple(gr.skip() for _ in range(outputs))
-    example = first.generation
+    lab = service.lab
+    example = lab.first_example(timeout=FIRST_WAIT)
+    if example is None:
+        return tuple(gr.skip() for _ in range(4))
     seed = example.settings.seed
     note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part in the first half."
     if example.first_difference is None:
         note = f"Computed here after the start, with seed {seed}."
-    return (
-        markup.status(prose.parting(example), note),
-        generate.redraw(False, example),
-        example,
-        seed,
-        *evaluate.draw(first.comparison),
-        first.comparison,
-    )
+    return markup.status(prose.parting(example), note), generate.redraw(service, False, example), example, seed
+
+
+def _first_evaluation(service: Service, outputs: int) -> tuple:
+    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
+    service.start()
+    evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
+    return tuple(gr.skip() for _ in range(outputs)) if evaluation is None else evaluate.draw(evaluation)
 
 
 def _header(lab: Lab) -> str:
@@ -96,5 +96,6 @@ def _header(lab: Lab) -> str:
         "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
         " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
         " Every figure is measured on this machine or says where it comes from.</p>"
-        f"<p class='facts'>{markup.provenance(lab.checkpoint)}<br>{escape(prose.machine_facts(lab))}</p></header>"
+        f"<p class='facts'>{markup.provenance(lab.checkpoint)}"
+        f"<br>{escape(prose.machine_line(lab.machine))}</p></header>"
     )

@@ -2,14 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, Interval
+from lmdemo.fidelity import GATES, Estimate, Fidelity, FidelityRun
 from lmdemo.generation import Generation
-from lmdemo.lab import Lab
+from lmdemo.machine import Machine
+from lmdemo.packed import PackedLSTMModel
 from lmdemo.service import Phase, Pull
 from lmdemo.size import Size
+from lmdemo.variants import BASELINE
+
+FAIR = "fp32-packed"  # the baseline that owes nothing to a slow path
+WIDE = 0.15  # half an interval's width, as a share of the median, from which on the page warns
+DISTURBED = 0.10  # a share of the machine taken by others from which on it warns
 
 
 def megabytes(size: int) -> str:
@@ -35,16 +41,28 @@ def rate(words_per_second: float) -> str:
     return f"{float(f'{words_per_second:.2g}'):,.0f} words/s"
 
 
+def share_of_limit(speed: float, limit: float | None) -> str:
+    """How near a speed is to what the machine allows; empty when that was not measured."""
+    return f"{speed / limit:.0%} of the limit" if limit and speed else ""
+
+
 def parting(generation: Generation) -> str:
     """Where the texts differ, in one sentence."""
-    names = " and ".join(generation.writings)
+    baseline, *others = generation.writings
     if generation.compared == 0:
-        return f"{names} are starting."
+        return f"{' and '.join(generation.writings)} are starting."
+    if len(others) > 1:
+        return f"First word that differs from {baseline}: {', '.join(_first(generation, name) for name in others)}."
     if generation.first_difference is None:
         return f"No word of {generation.compared:,} differs{'' if generation.final else ' so far'}."
     count = len(generation.differences)
     differ = "differs, at" if count == 1 else "differ, first at"
     return f"{count:,} of {generation.compared:,} words {differ} word {generation.first_difference + 1:,}."
+
+
+def _first(generation: Generation, name: str) -> str:
+    parted = generation.parted(name)
+    return f"{name} {parted[0] + 1:,}" if parted else f"{name} none"
 
 
 def unknown_words(generation: Generation) -> str:
@@ -57,40 +75,126 @@ def unknown_words(generation: Generation) -> str:
 
 def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
     """What the size bars mean: how much smaller, then what shrank, what did not, and why."""
-    (base_name, base), (name, other), *_ = sizes.items()
-    shrunk = (other.modules["rnn"] + other.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
+    base, int8 = sizes[BASELINE], sizes["int8"]
+    shrunk = (int8.modules["rnn"] + int8.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
     share = base.modules["encoder"] / base.total
+    smallest = min(sizes, key=lambda name: sizes[name].total)
+    least = "" if smallest == "int8" else f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
     return (
-        f"{name} takes {other.ratio:.0%} of the bytes of {base_name}.",
+        f"int8 takes {int8.ratio:.0%} of the bytes of {BASELINE}.",
         f"LSTM and decoder shrank to {shrunk:.0%}, a byte for a weight instead of four. The embedding, {share:.0%} of"
-        f" {base_name}, did not change: the tutorial’s call names LSTM and Linear only.",
+        f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only."
+        + (least if smallest == "int4-embedding" else ""),
     )
 
 
 def speed_verdict(comparison: Comparison) -> str:
-    """Which is faster and by how much, in one sentence."""
-    base = comparison.baseline
-    name = _other(comparison)
+    """How fast the variant of most interest is, against fp32 and against fp32 laid out for this CPU."""
+    base, name = comparison.baseline, _of_interest(comparison)
+    if name == base:
+        return f"{base} reads {interval(comparison.speed(base))} words/s."
     speedup = comparison.speedup(name)
     if math.isnan(speedup.low):
         return f"{name} runs at about {_significant(speedup.median)}× the speed of {base}; too few blocks to say more."
     if speedup.low <= 1 <= speedup.high:
         return f"The noise on this machine hides any difference in speed: {interval(speedup, '×')}."
-    return f"{name} runs at {interval(speedup, '×')} the speed of {base}."
+    fair = ""
+    if FAIR in comparison.results and name != FAIR:
+        fair = f", {interval(comparison.speedup(name, over=FAIR), '×')} that of {FAIR}"
+    return f"{name} runs at {interval(speedup, '×')} the speed of {base}{fair}."
 
 
 def loss_verdict(comparison: Comparison) -> str:
     """What that costs in loss, in one sentence."""
-    base, other = comparison.results[comparison.baseline], comparison.results[_other(comparison)]
-    change = f"{other.loss - base.loss:+.4f}".replace("-", "−")
+    base, name = comparison.baseline, _of_interest(comparison)
+    one, other = comparison.results[base], comparison.results[name]
+    over = f"over {one.tokens:,} words in windows of {comparison.window}"
+    if name == base:
+        return f"Its loss is {one.loss:.4f} nats a word (perplexity {one.perplexity:.1f}) {over}."
     return (
-        f"Its loss differs by {change} nats a word (perplexity {other.perplexity:.1f} against"
-        f" {base.perplexity:.1f}) over {base.tokens:,} words in windows of {comparison.window}."
+        f"Its loss differs by {signed(other.loss - one.loss, 4)} nats a word (perplexity {other.perplexity:.1f} against"
+        f" {one.perplexity:.1f}) {over}."
     )
 
 
-def _other(comparison: Comparison) -> str:
-    return next(name for name in comparison.results if name != comparison.baseline)
+def fidelity_verdict(run: FidelityRun) -> str:
+    """How much of fp32's quality is left, in one sentence."""
+    name = "int8" if "int8" in run.results else next(reversed(run.results))
+    if name == run.baseline:
+        return ""
+    found = run.results[name]
+    low, high = (f"{share:.2%}" for share in found.kept)
+    return (
+        f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95 %) and finds the same word likeliest"
+        f" {found.top_1.value:.1%} of the time."
+    )
+
+
+def badge(found: Fidelity) -> str:
+    """The highest of MLPerf's gates that the whole interval passes."""
+    for gate in GATES:
+        match found.keeps(gate):
+            case True:
+                return f"keeps {gate:.1%}".replace(".0%", "%").replace("%", " %")
+            case None:
+                lower = next((other for other in GATES if other < gate and found.keeps(other)), None)
+                return (f"keeps {lower:.0%}, perhaps {gate:.1%}" if lower else f"perhaps {gate:.0%}").replace("%", " %")
+    return f"below {GATES[-1]:.0%}".replace("%", " %")
+
+
+def doubts(comparison: Comparison) -> str:
+    """Why these timings say less than they should, if they do; else nothing."""
+    reasons = []
+    widest = max(comparison.results, key=lambda name: _width(comparison, name))
+    if _width(comparison, widest) > WIDE:
+        reasons.append(
+            f"The spread is wide (±{_width(comparison, widest):.0%} for {widest}): measure more words, or in a quieter"
+            " moment."
+        )
+    watched = comparison.interference
+    if watched.seconds >= 1:  # the system counts too coarsely for less
+        if watched.others is not None and watched.others > DISTURBED:
+            reasons.append(f"Other processes took {watched.others:.0%} of this machine’s processors meanwhile.")
+        if watched.stolen is not None and watched.stolen > DISTURBED / 5:
+            reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
+    return " ".join(reasons)
+
+
+def estimate(value: Estimate, digits: int) -> str:
+    """A mean ± its standard error."""
+    number = signed(value.value, digits) if value.value < 0 else f"{value.value:,.{digits}f}"
+    return number if math.isnan(value.error) else f"{number} ± {value.error:,.{digits}f}"
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign; zero without one."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def choices(model: PackedLSTMModel) -> str:
+    """What fp32-packed chose on this machine."""
+    parts = [
+        f"{choice.work}: {choice.chosen}, {choice.seconds[choice.chosen] * 1e3:.2g} ms"
+        + ("" if choice.chosen == "stock" else f" against {choice.seconds['stock'] * 1e3:.2g} ms")
+        for choice in model.choices
+    ]
+    return f"Chosen here for fp32-packed by a short measurement: {'; '.join(parts)}."
+
+
+def unavailable(reasons: Mapping[str, str]) -> str:
+    """Which variants cannot be built on this platform, and why."""
+    return f"Not available here: {' '.join(reasons.values())}" if reasons else ""
+
+
+def _width(comparison: Comparison, name: str) -> float:
+    width = comparison.speed(name).relative_width
+    return 0.0 if math.isnan(width) else width
+
+
+def _of_interest(comparison: Comparison) -> str:
+    """int8 if it was measured, else the last variant."""
+    return "int8" if "int8" in comparison.results else next(reversed(comparison.results))
 
 
 def origin(checkpoint: Checkpoint) -> str:
@@ -99,8 +203,7 @@ def origin(checkpoint: Checkpoint) -> str:
         return "bundled with the app"
     if checkpoint.revision:
         return f"{checkpoint.source} at {checkpoint.revision[:7]}"
-    # a folder's name says enough; where it lies is nobody's business on a public page
-    return f"from the folder {Path(checkpoint.source).name}"
+    return f"from the folder {checkpoint.name}"
 
 
 def shape(checkpoint: Checkpoint) -> str:
@@ -138,9 +241,8 @@ def switched(checkpoint: Checkpoint) -> tuple[str, str]:
     )
 
 
-def machine_facts(lab: Lab) -> str:
+def machine_line(machine: Machine) -> str:
     """What a timing here depends on."""
-    machine = lab.machine
     threads = "1 thread" if machine.threads == 1 else f"{machine.threads} threads"
     return f"{machine.cpu} ({machine.capability}), torch {machine.torch}, engine {machine.engine}, {threads}"
 

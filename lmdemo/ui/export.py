@@ -1,0 +1,118 @@
+"""An evaluation as JSON, as CSV, and as a Markdown table: what the buttons of the tab hand out."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from lmdemo.evaluation import ORDER_SEED
+from lmdemo.lab import Evaluation
+from lmdemo.ui import markup, prose
+
+
+def payload(evaluation: Evaluation | None) -> str:
+    """The three texts as one JSON object, for the page to keep; empty until everything has been measured."""
+    if evaluation is None or not evaluation.final:
+        return ""
+    texts = {"json": as_json(evaluation), "csv": as_csv(evaluation), "markdown": as_markdown(evaluation)}
+    return json.dumps(texts, ensure_ascii=False)
+
+
+def as_json(evaluation: Evaluation) -> str:
+    """Everything that was measured, unrounded, with the machine, the settings and the seed of the order of turns."""
+    comparison = evaluation.comparison
+    content = {
+        **settings(evaluation),
+        "interference": asdict(comparison.interference),
+        "variants": {name: _variant(evaluation, name) for name in comparison.results},
+        "blocks": {
+            "tokens": list(comparison.block_tokens),
+            "seconds": {name: list(seconds) for name, seconds in comparison.block_seconds.items()},
+        },
+    }
+    return json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """A row a variant, with the settings and the machine in each."""
+    common = _flat(settings(evaluation))
+    rows = [{"variant": name, **_flat(_variant(evaluation, name)), **common} for name in evaluation.comparison.results]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[-1]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_markdown(evaluation: Evaluation) -> str:
+    """The tables of the page, and a line with what they depend on."""
+    comparison, machine = evaluation.comparison, evaluation.machine
+    parts = [_markdown_table(markup.result_rows(comparison, evaluation.limits))]
+    if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
+        parts.append(_markdown_table(markup.fidelity_rows(evaluation.fidelity)))
+    blocks = len(comparison.block_tokens)
+    parts.append(
+        f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95 %"
+        f" intervals. {prose.machine_line(machine)}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def settings(evaluation: Evaluation) -> dict[str, object]:
+    """What the figures depend on."""
+    return {
+        "checkpoint": evaluation.checkpoint,
+        "revision": evaluation.revision,
+        "tokens": evaluation.comparison.tokens,
+        "window": evaluation.comparison.window,
+        "baseline": evaluation.comparison.baseline,
+        "seed": ORDER_SEED,
+        "machine": asdict(evaluation.machine),
+    }
+
+
+def _variant(evaluation: Evaluation, name: str) -> dict[str, object]:
+    comparison, run = evaluation.comparison, evaluation.fidelity
+    result = comparison.results[name]
+    return {
+        "loss": result.loss,
+        "perplexity": result.perplexity,
+        "seconds": result.seconds,
+        "words_per_second": asdict(comparison.speed(name)),
+        "speedup": asdict(comparison.speedup(name)),
+        "limit": asdict(evaluation.limits[name]) if name in evaluation.limits else None,
+        "fidelity": asdict(run.results[name]) if run and name in run.results else None,
+    }
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested values under joined names, one cell each."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}_")
+        elif isinstance(value, tuple):
+            flat |= _flat(dict(zip(("low", "high"), value, strict=True)), f"{prefix}{key}_")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _plain(value: object) -> object:
+    """The same without NaN, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _markdown_table(rows: Mapping[str, Mapping[str, str]]) -> str:
+    columns = list(next(iter(rows.values())))
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines += [
+        f"| {name} | " + " | ".join(row.get(column, "") for column in columns) + " |" for name, row in rows.items()
+    ]
+    return "\n".join(lines)
