@@ -43,6 +43,11 @@ class EvalResult:
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
     @property
+    def bits_per_word(self) -> float:
+        """The loss in bits."""
+        return self.loss / math.log(2)
+
+    @property
     def tokens_per_second(self) -> float:
         """tokens ÷ seconds."""
         return self.tokens / self.seconds if self.seconds else 0.0

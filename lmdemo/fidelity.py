@@ -57,11 +57,6 @@ class Fidelity:
     change_rms: Estimate
     change_percentiles: Mapping[float, float]
 
-    @property
-    def bits_per_word(self) -> float:
-        """The loss in bits."""
-        return self.loss.value / math.log(2)
-
     def keeps(self, share: float) -> bool | None:
         """Whether the variant keeps that share of the baseline's quality; None where the interval cannot tell."""
         low, high = self.kept

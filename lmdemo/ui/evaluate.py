@@ -16,7 +16,7 @@ from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, settled, throttle
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
-    " the blocks, a speed-up the median of the ratios of the same block, each with a 95 % bootstrap interval. The faint"
+    " the blocks, a speed-up the median of the ratios of the same block, each with a 95% bootstrap interval. The faint"
     " bar ends at this machine’s limit: the multiplications of a word ÷ the peak rate measured here. fp32 is PyTorch’s"
     " own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU.</p>"
 )
@@ -24,8 +24,8 @@ FIDELITY = (
     '<p class="note">Against fp32 on the same words, ± one standard error of a block bootstrap. <b>ln ratio</b>: of the'
     " perplexities. <b>KL</b>: divergence of the variant’s distribution from fp32’s, mean, nats a word. <b>Same top"
     " word</b>: both find the same word likeliest. <b>Δp</b>: change in the probability of the right word, mean and"
-    " root mean square. <b>Quality</b>: fp32’s perplexity ÷ the variant’s, held against MLPerf’s gates of 99 % and"
-    " 99.9 %; the whole 95 % interval has to pass. int8 quantizes activations over a whole window, so it depends on the"
+    " root mean square. <b>Quality kept</b>: fp32’s perplexity ÷ the variant’s, held against MLPerf’s gates of 99% and"
+    " 99.9%; the whole 95% interval has to pass. int8 quantizes activations over a whole window, so it depends on the"
     " window a little.</p>"
 )
 DOWNLOAD = """(texts) => {
@@ -138,7 +138,7 @@ def draw(snapshot: Evaluation) -> tuple:
         line,
         markup.warning(prose.doubts(comparison) if comparison.final else ""),
         speed_bars(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
-        markup.result_table(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
+        markup.result_table(snapshot) if timing or snapshot.final else gr.skip(),
         markup.fidelity_table(run),
         markup.percentile_tables(run),
         export.payload(snapshot),

@@ -49,12 +49,12 @@ def as_csv(evaluation: Evaluation) -> str:
 def as_markdown(evaluation: Evaluation) -> str:
     """The tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
-    parts = [_markdown_table(markup.result_rows(comparison, evaluation.limits))]
+    parts = [_markdown_table(markup.result_rows(evaluation))]
     if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
         parts.append(_markdown_table(markup.fidelity_rows(evaluation.fidelity)))
     blocks = len(comparison.block_tokens)
     parts.append(
-        f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95 %"
+        f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
         f" intervals. {prose.machine_line(machine)}."
     )
     return "\n\n".join(parts) + "\n"

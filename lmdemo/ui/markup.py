@@ -7,9 +7,9 @@ import pandas as pd
 
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import FidelityRun
 from lmdemo.generation import Generation
+from lmdemo.lab import Evaluation
 from lmdemo.limits import Limit
 from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
@@ -116,17 +116,23 @@ def size_table(sizes: Mapping[str, Size]) -> str:
     return _table(rows)
 
 
-def result_table(comparison: Comparison, limits: Mapping[str, Limit]) -> str:
+def result_table(evaluation: Evaluation) -> str:
     """Loss, perplexity and speed of each variant."""
-    return _table(result_rows(comparison, limits))
+    return _table(result_rows(evaluation))
 
 
-def result_rows(comparison: Comparison, limits: Mapping[str, Limit]) -> dict[str, dict[str, str]]:
-    """The rows of `result_table`, as text."""
+def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
+    """The rows of `result_table`, as text; the error of the perplexity once it has been measured."""
+    comparison, run, limits = evaluation.comparison, evaluation.fidelity, evaluation.limits
     bases = [name for name in (comparison.baseline, prose.FAIR) if name in comparison.results]
     rows: dict[str, dict[str, str]] = {}
     for name, result in comparison.results.items():
-        row = {"loss": f"{result.loss:.4f}", "perplexity": f"{result.perplexity:,.2f}"}
+        found = run.results.get(name) if run else None
+        row = {
+            "loss": f"{result.loss:.4f}",
+            "bits/word": f"{result.bits_per_word:.3f}",
+            "perplexity": prose.estimate(found.perplexity, 1) if found else f"{result.perplexity:,.2f}",
+        }
         for base in bases:
             row[f"× {base}"] = "1" if name == base else prose.interval(comparison.speedup(name, over=base))
         row["words/s"] = prose.interval(comparison.speed(name))
@@ -138,31 +144,28 @@ def result_rows(comparison: Comparison, limits: Mapping[str, Limit]) -> dict[str
 
 def fidelity_table(run: FidelityRun | None) -> str:
     """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
-    if run is None or not run.final:
-        return ""
-    return _table(fidelity_rows(run)) if len(run.results) > 1 else ""
+    return _table(fidelity_rows(run)) if run and len(run.results) > 1 else ""
 
 
 def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
     """The rows of `fidelity_table`, as text."""
     return {
         name: {
-            "perplexity": prose.estimate(found.perplexity, 1),
-            "bits/word": f"{found.bits_per_word:.3f}",
+            "quality kept": prose.badge(found),
             "ln ratio": prose.estimate(found.log_ratio, 4),
             "KL": prose.estimate(found.kl, 5),
-            "same top word": f"{found.top_1.value:.2%} ± {found.top_1.error:.2%}",
+            "same top word": f"{found.top_1.value:.1%} ± {found.top_1.error:.1%}",
             "Δp": prose.estimate(found.change, 4),
             "Δp RMS": prose.estimate(found.change_rms, 4),
-            "quality": "the reference" if name == run.baseline else prose.badge(found),
         }
         for name, found in run.results.items()
+        if name != run.baseline
     }
 
 
 def percentile_tables(run: FidelityRun | None) -> str:
     """The whole spread of KL and of the right word's change in probability."""
-    if run is None or not run.final or len(run.results) < 2:
+    if run is None or len(run.results) < 2:
         return ""
     others = {name: found for name, found in run.results.items() if name != run.baseline}
     divergence = {

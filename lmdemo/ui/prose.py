@@ -125,21 +125,19 @@ def fidelity_verdict(run: FidelityRun) -> str:
     found = run.results[name]
     low, high = (f"{share:.2%}" for share in found.kept)
     return (
-        f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95 %) and finds the same word likeliest"
+        f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95%) and finds the same word likeliest"
         f" {found.top_1.value:.1%} of the time."
     )
 
 
 def badge(found: Fidelity) -> str:
-    """The highest of MLPerf's gates that the whole interval passes."""
-    for gate in GATES:
-        match found.keeps(gate):
-            case True:
-                return f"keeps {gate:.1%}".replace(".0%", "%").replace("%", " %")
-            case None:
-                lower = next((other for other in GATES if other < gate and found.keeps(other)), None)
-                return (f"keeps {lower:.0%}, perhaps {gate:.1%}" if lower else f"perhaps {gate:.0%}").replace("%", " %")
-    return f"below {GATES[-1]:.0%}".replace("%", " %")
+    """The highest of MLPerf's gates that the whole interval passes, and a higher one that it may."""
+    passed = next((gate for gate in GATES if found.keeps(gate)), None)
+    possible = next((gate for gate in GATES if found.keeps(gate) is None), None)
+    if passed is None:
+        return f"perhaps {possible:.1%}".replace(".0%", "%") if possible else f"below {GATES[-1]:.0%}"
+    perhaps = f", perhaps {possible:.1%}" if possible and possible > passed else ""
+    return f"{passed:.1%}".replace(".0%", "%") + perhaps
 
 
 def doubts(comparison: Comparison) -> str:
@@ -161,9 +159,12 @@ def doubts(comparison: Comparison) -> str:
 
 
 def estimate(value: Estimate, digits: int) -> str:
-    """A mean ± its standard error."""
+    """A mean ± its standard error; nothing but 0 where both round to it."""
     number = signed(value.value, digits) if value.value < 0 else f"{value.value:,.{digits}f}"
-    return number if math.isnan(value.error) else f"{number} ± {value.error:,.{digits}f}"
+    if math.isnan(value.error):
+        return number
+    error = f"{value.error:,.{digits}f}"
+    return f"{number} ± {error}" if float(number.replace(",", "").replace("−", "-")) or float(error) else "0"
 
 
 def signed(value: float, digits: int) -> str:

@@ -16,9 +16,9 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML]:
         gr.HTML(table, elem_id="sizes"),
     )
     gr.HTML(
-        '<p class="note">MB is 10<sup>6</sup> bytes. Each file was written here with'
-        " <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a few hundred"
-        " bytes of its own, so the parts add up to slightly more than the whole.</p>"
+        '<p class="note">From dark to light: embedding, LSTM, decoder. MB is 10<sup>6</sup> bytes. Each file was'
+        " written here with <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a"
+        " few hundred bytes of its own, so the parts add up to slightly more than the whole.</p>"
     )
     return views
 
