@@ -10,8 +10,9 @@ from huggingface_hub import HfApi
 
 import lmdemo
 from lmdemo import checkpoint
-from lmdemo.hub import HubName, _failure
-from local_hub import READER, TOKEN, Fault, LocalHub
+from lmdemo.hub import HubName, hub_error
+from local_hub import Fault, LocalHub
+from local_repos import READER, TOKEN
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_a_pickle_offered_as_weights_does_not_run(
 def test_a_full_disk_is_named() -> None:
     with pytest.raises(OSError, match="No space left") as full, open("/dev/full", "wb", buffering=0) as disk:
         disk.write(b"x")
-    assert str(_failure("Could not pull a/b", full.value)) == (
+    assert str(hub_error("Could not pull a/b", full.value)) == (
         "Could not pull a/b: it could not be written to the cache (No space left on device)."
     )
 
