@@ -94,6 +94,8 @@ def read_card(path: Path, stated: Stated) -> ModelCard:
         raise CheckpointError(
             f"The metadata of {CARD}, between its first two lines of ---, is not YAML that a model card may hold."
         ) from error
+    if stated.data is not None:
+        raise CheckpointError(f"{CARD} has a text of its own; what is stated of the data goes into a new card only.")
     for key in _CLAIMS:
         claim, written = _metadata(stated).get(key), card.data.get(key)
         if claim is not None and written is not None and _listed(claim) != _listed(written):
