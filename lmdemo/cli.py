@@ -23,6 +23,18 @@ from lmdemo.variants import build_variants
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
     """Run the command line; returns an exit code, or the sentence that says what was wrong."""
+    options = command_line().parse_args(arguments)
+    try:
+        options.run(options)
+    except LmdemoError as error:
+        return f"lmdemo: {error}"
+    except KeyboardInterrupt:
+        return "lmdemo: stopped."
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The commands and their options."""
     parser = argparse.ArgumentParser(
         prog="python -m lmdemo", description="Train, convert or publish a checkpoint, or measure here."
     )
@@ -31,14 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
     _add_convert(commands)
     _add_publish(commands)
     _add_bench(commands)
-    options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except LmdemoError as error:
-        return f"lmdemo: {error}"
-    except KeyboardInterrupt:
-        return "lmdemo: stopped."
-    return 0
+    return parser
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
