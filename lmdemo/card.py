@@ -117,11 +117,8 @@ def complete(card: ModelCard, name: str, stated: Stated, measured: Measured) -> 
     return card
 
 
-_CLAIMS = (
-    "license",
-    "language",
-    "datasets",
-)  # an author's: the rest of the metadata is the same for all of these models
+# An author's to say; the rest of the metadata is the same for all of these models.
+_CLAIMS = ("license", "language", "datasets")
 
 
 def _metadata(stated: Stated) -> dict[str, str | list[str]]:

@@ -148,6 +148,8 @@ def hub_error(what: str, error: BaseException, statuses: Mapping[int, str] = STA
             reason = "the Hub broke the connection off"
         case httpx2.TransportError():
             reason = "the Hub could not be reached"
+        case ConnectionError() | TimeoutError():  # from the client of the Hub's chunk storage, which is not httpx2
+            reason = "the connection to the Hub's storage failed"
         case OSError(errno=int(), strerror=str()):
             reason = f"it could not be written to the cache ({error.strerror})"
         case OSError() if "Consistency check" in str(error):

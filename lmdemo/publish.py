@@ -5,8 +5,9 @@ full or half precision are ever stored; variants are built where they are shown.
 what the model holds already is confirmed first, and the commit is refused if another one came in between.
 """
 
+import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,9 @@ def publish(
     else:
         card = complete(card, title, stated, measured)
     _check_card(card, repo)
-    parent, private = (there.sha, bool(there.private)) if there else (_create(repo, private), private)
-    commit = _send(repo, parent, _operations(folder, card, there))
-    return Published(repo, f"{constants.ENDPOINT}/{repo}", commit, measured, private)
+    stands = there or _create(repo, private)
+    commit = _send(repo, stands.sha, _operations(folder, card, stands))
+    return Published(repo, f"{constants.ENDPOINT}/{repo}", commit, measured, bool(stands.private))
 
 
 def _repo(name: str) -> str:
@@ -164,31 +165,35 @@ def _check_card(card: ModelCard, repo: str) -> None:
         with _answered_within(constants.HF_HUB_DOWNLOAD_TIMEOUT):
             card.validate()
     except ValueError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise HubError(f"The Hub does not take the metadata of the model card: {reason.rstrip('.')}.") from error
+        reason = _plain(str(error))[:300].rstrip(".")
+        raise HubError(f"The Hub does not take the metadata of the model card: {reason}.") from error
     except Exception as error:  # as above
         raise _refused(repo, error, "nothing was committed") from error
 
 
-def _create(repo: str, private: bool) -> str | None:
-    """Make the model; returns its first commit, which the Hub makes."""
+def _plain(answer: str) -> str:
+    """What the Hub says of metadata, on one line: its messages, or all of an answer in another form."""
+    with suppress(ValueError, LookupError, TypeError):
+        answer = "; ".join(error["message"] for error in json.loads(answer)["errors"])
+    return " ".join(answer.split())
+
+
+def _create(repo: str, private: bool) -> ModelInfo:
+    """Make the model; it stands at a first commit of the Hub's own then."""
     try:
         with _answered_within(constants.HF_HUB_DOWNLOAD_TIMEOUT):
             HfApi().create_repo(repo, private=private or None)
-            return _info(repo).sha
+            return _info(repo)
     except Exception as error:  # as above
         raise _refused(repo, error, "nothing was committed") from error
 
 
-def _operations(
-    folder: Path, card: ModelCard, there: ModelInfo | None
-) -> list[CommitOperationAdd | CommitOperationDelete]:
+def _operations(folder: Path, card: ModelCard, stands: ModelInfo) -> list[CommitOperationAdd | CommitOperationDelete]:
     """The folder's files and the card; a file of the checkpoint that was there before, and is no more, goes."""
-    added = [CommitOperationAdd(path.name, path) for path in _files(folder)]
-    names = {path.name for path in _files(folder)}
-    stale = [file for file in OPTIONAL if there and file in _held(there) - names]
+    files = _files(folder)
+    stale = _held(stands) - {CARD, *(path.name for path in files)}
     return [
-        *added,
+        *(CommitOperationAdd(path.name, path) for path in files),
         CommitOperationAdd(CARD, str(card).encode()),
         *(CommitOperationDelete(file) for file in stale),
     ]

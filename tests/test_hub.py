@@ -220,6 +220,13 @@ def test_a_full_disk_is_named() -> None:
     )
 
 
+def test_the_chunk_storages_own_errors_have_a_sentence() -> None:
+    error = ConnectionError("Network error: Request error: HTTP status client error (404 Not Found)")
+    assert str(hub_error("Could not pull a/b", error)) == (
+        "Could not pull a/b: the connection to the Hub's storage failed."
+    )
+
+
 def test_offline_is_said(hub: LocalHub, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(lmdemo.HubError, match="HF_HUB_OFFLINE is set, and it is not in the cache"):
