@@ -1,4 +1,4 @@
-"""`python -m lmdemo`: train, convert, bench."""
+"""`python -m lmdemo`: train, convert, publish, bench."""
 
 import argparse
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from lmdemo.card import WINDOW, Measured, model_card
+from lmdemo.card import CARD, COMPARED, WINDOW, Figure, Stated, measure, measured_here, new_card
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
-from lmdemo.errors import LmdemoError
-from lmdemo.evaluation import evaluate
-from lmdemo.machine import this_machine
+from lmdemo.errors import HubError, LmdemoError
+from lmdemo.publish import publish
+from lmdemo.service import DEFAULT_NAME
 from lmdemo.text import read_corpus
 from lmdemo.training import Progress, Recipe, train
 from lmdemo.variants import build_variants
@@ -23,14 +23,7 @@ from lmdemo.variants import build_variants
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
     """Run the command line; returns an exit code, or the sentence that says what was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lmdemo", description="Train or convert a checkpoint, or measure here."
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
-    _add_train(commands)
-    _add_convert(commands)
-    _add_bench(commands)
-    options = parser.parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         options.run(options)
     except LmdemoError as error:
@@ -40,12 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
     return 0
 
 
+def command_line() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lmdemo", description="Train, convert or publish a checkpoint, or measure here."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_train(commands)
+    _add_convert(commands)
+    _add_publish(commands)
+    _add_bench(commands)
+    return parser
+
+
 def _add_train(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a checkpoint from a corpus in WikiText's format")
     command.add_argument("--corpus", type=Path, required=True, help="folder with train.txt, valid.txt, test.txt")
     command.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and the state of the run")
     command.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: %(default)s)")
-    command.add_argument("--data", default="not stated", help="the data and its licence, for the model card")
+    command.add_argument("--data", help="the data and its licence in a sentence, for the model card")
+    _add_stated(command)
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
         command.add_argument(flag, type=field.type, default=field.default, help="default: %(default)s")
@@ -58,20 +65,47 @@ def _train(options: argparse.Namespace) -> None:
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)
     checkpoint = load_checkpoint(options.out)
-    models = build_variants(checkpoint.model, ["fp32", "int8"])
-    ids = {
-        name: torch.tensor(checkpoint.vocabulary.ids(read_corpus(options.corpus / f"{name}.txt")))
+    models = build_variants(checkpoint.model, COMPARED)
+    valid, test = (
+        torch.tensor(checkpoint.vocabulary.ids(read_corpus(options.corpus / f"{name}.txt")))
         for name in ("valid", "test")
-    }
-    measured = Measured(
-        valid=evaluate(models["fp32"], ids["valid"], WINDOW),
-        test=evaluate(models["fp32"], ids["test"], WINDOW),
-        test_int8=evaluate(models["int8"], ids["test"], WINDOW),
     )
-    machine = this_machine()
-    card = model_card(recipe, measured, options.data, f"{machine.cpu}, torch {machine.torch}, engine {machine.engine}")
-    (options.out / "README.md").write_text(card, encoding="utf-8")
-    print(f"{options.out}: test perplexity {measured.test.perplexity:.2f}, int8 {measured.test_int8.perplexity:.2f}")
+    validation = measure({"fp32": models["fp32"]}, valid, "validation")
+    tests = measure(models, test, "test")
+    name = options.out.resolve().name
+    card = new_card(name, checkpoint, _stated(options), measured_here(*validation, *tests), _made(recipe))
+    card.save(options.out / CARD)
+    print(f"{options.out}: test {_losses(tests)}")
+
+
+def _made(recipe: Recipe) -> dict[str, str]:
+    """Rows of the card that only a run of ours has."""
+    return {
+        "training": f"{recipe.epochs} epochs, {recipe.streams} streams of {recipe.bptt} words,"
+        f" dropout {recipe.dropout}, AdamW, one-cycle learning rate up to {recipe.learning_rate},"
+        f" gradient norm clipped at {recipe.clip}, seed {recipe.seed};"
+        " the epoch with the lowest validation loss is kept",
+        "weights": "stored as float16 in safetensors, computed in fp32",
+        "command": "`python -m lmdemo train --corpus DIR --out DIR`",
+    }
+
+
+def _losses(figures: Sequence[Figure]) -> str:
+    return ", ".join(
+        f"{figure.variant} loss {figure.result.loss:.4f}, perplexity {figure.result.perplexity:.2f}"
+        for figure in figures
+    )
+
+
+def _add_stated(command: argparse.ArgumentParser) -> None:
+    """What only the author can say of a model; it is not guessed."""
+    command.add_argument("--license", help="the Hub's name of the licence, for the model card: mit, cc0-1.0 …")
+    command.add_argument("--language", help="ISO 639 code of the language, for the model card: en …")
+    command.add_argument("--dataset", help="the Hub's name of the data set it was trained on, for the model card")
+
+
+def _stated(options: argparse.Namespace) -> Stated:
+    return Stated(options.license, options.language, options.dataset, options.data)
 
 
 def _line(progress: Progress) -> str:
@@ -83,8 +117,13 @@ def _line(progress: Progress) -> str:
 
 
 def _add_convert(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("convert", help="make a checkpoint of the tutorial's state dict and corpus")
-    command.add_argument("--state-dict", type=Path, required=True, help="word_language_model_quantize.pth")
+    command = commands.add_parser("convert", help="make a checkpoint of a saved state and its corpus")
+    command.add_argument(
+        "--state-dict",
+        type=Path,
+        required=True,
+        help="the tutorial's word_language_model_quantize.pth, or the training.pt of a run of train",
+    )
     command.add_argument("--corpus", type=Path, required=True, help="folder with train.txt, valid.txt, test.txt")
     command.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
     command.set_defaults(run=_convert)
@@ -94,6 +133,43 @@ def _convert(options: argparse.Namespace) -> None:
     config = load_checkpoint(convert(options.state_dict, options.corpus, options.out)).config
     print(f"{options.out}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers}")
     print(f"To serve it: LMDEMO_MODEL={options.out} python app.py")
+
+
+def _add_publish(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("publish", help="publish a checkpoint folder on the Hugging Face Hub")
+    command.add_argument("folder", type=Path, help="the checkpoint")
+    command.add_argument("name", help="owner/name, the model on the Hub; made if there is none")
+    command.add_argument("--private", action="store_true", help="make a new model private")
+    command.add_argument("--yes", action="store_true", help="replace what the model holds without asking")
+    command.add_argument("--data", help="the data and its licence in a sentence, for a new model card")
+    _add_stated(command)
+    command.set_defaults(run=_publish)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    confirm = (lambda _: True) if options.yes else _confirm
+    done = publish(options.folder, options.name, confirm, private=options.private, stated=_stated(options))
+    (tokens,) = {figure.result.tokens for figure in done.measured.figures}
+    text = done.measured.sample or "the checkpoint's own test text"
+    print(f"Measured on {tokens:,} words of {text}, window {WINDOW}: {_losses(done.measured.figures)}")
+    print(f"Published: {done.url}")
+    print(f"Commit: {done.commit}")
+    owner, name = done.name.split("/")
+    if name == DEFAULT_NAME:
+        print(f"On a Space of {owner}'s: set nothing, it looks for {done.name} by itself")
+    else:
+        print(f"On a Space: set the variable LMDEMO_MODEL={done.name}")
+    if done.private:
+        print("It is private: the Space needs the secret HF_TOKEN, a token that may read it")
+
+
+def _confirm(found: str) -> bool:
+    if not sys.stdin.isatty():
+        raise HubError(f"{found}; --yes replaces it, and without a terminal nobody can be asked.")
+    try:
+        return input(f"{found}. Replace it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _add_bench(commands: argparse._SubParsersAction) -> None:

@@ -1,50 +1,66 @@
-"""The tutorial's own artefacts as a checkpoint folder: its state dict and its corpus.
+"""A saved state and its corpus as a checkpoint folder: the tutorial's state dict, or a run of `train`.
 
-A word's id is the order of its first appearance in train, valid and test, `<eos>` at the end of the first
-line: the order in which the tutorial's `Corpus` fills its dictionary. The shape is read off the tensors.
-Nothing in the state dict is run: only tensors are unpickled.
+A state dict of the word_language_model example has a word's id in the order of its first appearance in train,
+valid and test, `<eos>` at the end of the first line: the order in which the example's `Corpus` fills its
+dictionary. A run of ours, which its content tells, has the most frequent words of its recipe. The shape is read
+off the tensors. Nothing in the file is run: only tensors and plain values are unpickled.
 
 Reference: https://github.com/pytorch/examples/tree/main/word_language_model (data.py: Dictionary, Corpus)
 """
 
-import pickle
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from lmdemo.checkpoint import save_checkpoint
+from lmdemo.checkpoint import (
+    MAX_FILE_BYTES,
+    MAX_LAYERS,
+    MAX_WIDTH,
+    MAX_WORDS,
+    OPTIONAL,
+    REQUIRED,
+    Located,
+    load,
+    save_checkpoint,
+)
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
-from lmdemo.text import Vocabulary, read_corpus
+from lmdemo.text import Vocabulary, most_frequent, read_corpus
+from lmdemo.training import SavedRun, saved_run
 
 SPLITS = ("train.txt", "valid.txt", "test.txt")
 
 
 def convert(state_dict: str | Path, corpus: str | Path, out: str | Path) -> Path:
-    """Write the checkpoint folder `out` from a saved state dict and the folder `corpus`; returns `out`.
+    """Write the checkpoint folder `out` from a saved state and the folder `corpus`; returns `out`.
 
-    Weights are stored in fp32; test.txt is the corpus's.
+    A state dict is stored in fp32; a run as `train` would store it, in half precision, with the weights of its best
+    epoch. test.txt is the corpus's. `out` is written when all of it is known to be sound, or not at all.
 
     Raises:
-        CheckpointError: a file is missing, is not a state dict of this model, or does not fit the corpus.
+        CheckpointError: a file is missing, is not a state of this model, or does not fit the corpus.
+        TrainingError: a run of ours is damaged.
     """
-    corpus, out = Path(corpus), Path(out)
-    weights = _read_state_dict(Path(state_dict))
-    model = LSTMModel.from_config(_shape(weights))
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{Path(state_dict).name} holds other tensors than encoder, rnn and decoder.") from error
-    vocabulary = corpus_vocabulary(corpus)
+    path, corpus, out = Path(state_dict), Path(corpus), Path(out)
+    state = _read_state(path)
+    run = saved_run(state)
+    weights = _check_tensors(run.weights if run else state, path.name)
+    model = _model(weights, run.recipe.dropout if run else 0.5, path.name)  # the tutorial's, which leaves no trace
+    vocabulary = _run_vocabulary(run, corpus) if run else corpus_vocabulary(corpus)
     if len(vocabulary) != model.config.ntoken:
         raise CheckpointError(
             f"The corpus has {len(vocabulary):,} different words and the state dict {model.config.ntoken:,}:"
             " they do not belong together."
         )
-    save_checkpoint(out, model, vocabulary)
-    shutil.copyfile(corpus / "test.txt", out / "test.txt")
+    _words(corpus, "test.txt")
+    try:
+        _write(out, model, vocabulary, corpus / "test.txt", torch.float16 if run else torch.float32)
+    except OSError as error:
+        raise CheckpointError(f"{out} could not be written ({error.strerror}).") from error
     return out
 
 
@@ -52,33 +68,81 @@ def corpus_vocabulary(corpus: Path) -> Vocabulary:
     """The words of train.txt, valid.txt and test.txt, in the order of their first appearance."""
     words: dict[str, None] = {}
     for name in SPLITS:
-        if not (corpus / name).is_file():
-            raise CheckpointError(f"No {name} in {corpus.name}; the corpus is {', '.join(SPLITS)}.")
-        try:
-            words.update(dict.fromkeys(read_corpus(corpus / name)))
-        except UnicodeDecodeError as error:
-            raise CheckpointError(f"{name} is not UTF-8 text.") from error
+        words.update(dict.fromkeys(_words(corpus, name)))
     return Vocabulary(list(words))
 
 
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
+def _run_vocabulary(run: SavedRun, corpus: Path) -> Vocabulary:
+    """The vocabulary as training builds it, if this is the corpus of the run."""
+    words = _words(corpus, "train.txt")
+    if len(words) // run.recipe.streams * run.recipe.streams != run.tokens:
+        raise CheckpointError(f"The run was trained on another corpus: train.txt has {len(words):,} words.")
+    return most_frequent(words, run.recipe.vocabulary)
+
+
+def _words(corpus: Path, name: str) -> list[str]:
+    if not (corpus / name).is_file():
+        raise CheckpointError(f"No {name} in {corpus.name}; the corpus is {', '.join(SPLITS)}.")
+    try:
+        return read_corpus(corpus / name)
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{name} is not UTF-8 text.") from error
+
+
+def _read_state(path: Path) -> object:
     if not path.is_file():
         raise CheckpointError(f"No file {path.name} to convert.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged zip or pickle raises nearly anything
         raise CheckpointError(
             f"{path.name} is not a plain state dict: only tensors saved with torch.save are read, nothing is run."
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise CheckpointError(f"{path.name} is not a state dict: names with a tensor each.")
+
+
+def _check_tensors(state: object, name: str) -> dict[str, Tensor]:
+    """Names with a plain tensor each, of a size that is read again; a few stored bytes can claim any shape."""
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
+        raise CheckpointError(f"{name} is not a state dict: names with a tensor each.")
+    for key, tensor in state.items():
+        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or not tensor.is_floating_point():
+            raise CheckpointError(f"{name}: {key} is not a tensor of floating-point numbers.")
+    if sum(tensor.numel() for tensor in state.values()) * 4 > MAX_FILE_BYTES:
+        raise CheckpointError(f"{name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
     return state
 
 
-def _shape(weights: dict[str, Tensor]) -> ModelConfig:
-    """The configuration these tensors have. Dropout leaves none; the tutorial's is 0.5."""
+def _model(weights: dict[str, Tensor], dropout: float, name: str) -> LSTMModel:
     encoder, hidden = weights.get("encoder.weight"), weights.get("rnn.weight_hh_l0")
     if encoder is None or hidden is None or encoder.dim() != 2 or hidden.dim() != 2:
         raise CheckpointError("The state dict has no encoder.weight and rnn.weight_hh_l0: it is not this model's.")
-    layers = sum(name.startswith("rnn.weight_hh_l") for name in weights)
-    return ModelConfig(ntoken=encoder.shape[0], ninp=encoder.shape[1], nhid=hidden.shape[1], nlayers=layers)
+    (ntoken, ninp), nhid = encoder.shape, hidden.shape[1]
+    layers = sum(key.startswith("rnn.weight_hh_l") for key in weights)
+    limits = ((ntoken, MAX_WORDS), (ninp, MAX_WIDTH), (nhid, MAX_WIDTH), (layers, MAX_LAYERS))
+    if not all(1 <= size <= most for size, most in limits):
+        raise CheckpointError(
+            f"{name} is a model of {ntoken:,} words, widths {ninp:,} and {nhid:,}, {layers} layers;"
+            f" at most {MAX_WORDS:,}, {MAX_WIDTH:,} and {MAX_LAYERS}."
+        )
+    with torch.device("meta"):  # shapes only: the weights are the file's
+        model = LSTMModel.from_config(ModelConfig(ntoken, ninp, nhid, layers, dropout))
+    try:
+        # copied: tied weights are one tensor in the example's file, and two in ours
+        model.load_state_dict({key: tensor.float().clone() for key, tensor in weights.items()}, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"{name} holds other tensors than encoder, rnn and decoder.") from error
+    return model
+
+
+def _write(out: Path, model: LSTMModel, vocabulary: Vocabulary, test: Path, dtype: torch.dtype) -> None:
+    """Make the folder beside `out`, load it as a start would, and only then move its files to their place."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
+        save_checkpoint(made, model, vocabulary, dtype)
+        shutil.copyfile(test, Path(made) / "test.txt")
+        load(Located(Path(made), str(out)))
+        out.mkdir(exist_ok=True)
+        for file in (*REQUIRED, *OPTIONAL):
+            os.replace(Path(made) / file, out / file)

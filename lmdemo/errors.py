@@ -3,7 +3,7 @@
     LmdemoError
     ├── InputError        a field holds a value it does not allow
     ├── CheckpointError   a checkpoint is missing, broken or not ours
-    │   └── HubError      the Hugging Face Hub did not give one
+    │   └── HubError      the Hugging Face Hub did not give or take one
     ├── VariantError      a variant cannot be built from this model
     └── TrainingError     a training run cannot start or go on
 
@@ -25,7 +25,7 @@ class CheckpointError(LmdemoError):
 
 
 class HubError(CheckpointError):
-    """The Hugging Face Hub did not give a checkpoint."""
+    """The Hugging Face Hub did not give a checkpoint, or did not take one."""
 
 
 class VariantError(LmdemoError):

@@ -1,4 +1,4 @@
-"""The Hub end of a checkpoint: its files pulled and checked.
+"""The Hub end of a checkpoint: its files pulled and checked. How one gets there is publish.py's business.
 
 All of it goes through huggingface_hub's own client, its cache, its token and its settings. That client
 compares sizes only, so every file is hashed here and compared with what the Hub states for the commit: the
@@ -35,6 +35,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII)
 
 Report = Callable[[int, int], None]  # bytes that are here, bytes in all
+
+STATUSES = {
+    401: "the Hub does not accept the token in HF_TOKEN",
+    403: "the token in HF_TOKEN has no right to this",
+    429: "the Hub takes no more requests from here for now",
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: 
             name.repo, revision=name.revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
     except Exception as error:  # the client raises errors of four libraries and promises none of them
-        problem = _failure(f"Could not pull {name}", error)
+        problem = hub_error(f"Could not pull {name}", error)
         if not _is_passing(error) or (cached := _cached(name, required, optional)) is None:
             raise problem from error
         return Pulled(cached, cached.name, str(problem))
@@ -108,8 +114,50 @@ def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: 
     except HubError:
         raise
     except Exception as error:  # as above
-        raise _failure(f"Could not pull {name}", error) from error
+        raise hub_error(f"Could not pull {name}", error) from error
     return Pulled(folder, info.sha)
+
+
+def hub_error(what: str, error: BaseException, statuses: Mapping[int, str] = STATUSES, outcome: str = "") -> HubError:
+    """One sentence for an error of the client; the innermost cause tells what happened.
+
+    Args:
+        what: could not be done.
+        statuses: reasons by HTTP status, where the client has no error of its own for one.
+        outcome: what was left behind, if that has to be said.
+    """
+    while error.__cause__ is not None and not isinstance(error, HfHubHTTPError | httpx2.HTTPError):
+        error = error.__cause__
+    match error:
+        case GatedRepoError():
+            reason = "the Hub gives it to approved accounts only; set HF_TOKEN to a token of one"
+        case RepositoryNotFoundError():
+            reason = "the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it"
+        case RevisionNotFoundError():
+            reason = "the Hub has no such revision of it"
+        case RemoteEntryNotFoundError():
+            reason = "a file of it is missing on the Hub"
+        case HfHubHTTPError():
+            reason = statuses.get(error.response.status_code, "the Hub answered with an error")
+            reason += f" ({error.response.status_code})"
+        case OfflineModeIsEnabled():
+            reason = "HF_HUB_OFFLINE is set, and it is not in the cache"
+        case httpx2.TimeoutException():
+            reason = "the Hub did not answer in time"
+        case httpx2.RemoteProtocolError():
+            reason = "the Hub broke the connection off"
+        case httpx2.TransportError():
+            reason = "the Hub could not be reached"
+        case ConnectionError() | TimeoutError():  # from the client of the Hub's chunk storage, which is not httpx2
+            reason = "the connection to the Hub's storage failed"
+        case OSError(errno=int(), strerror=str()):
+            reason = f"it could not be written to the cache ({error.strerror})"
+        case OSError() if "Consistency check" in str(error):
+            reason = "a file came in another length than the Hub states"
+        case _:
+            log.error("%s", what, exc_info=error)
+            reason = f"the client failed ({type(error).__name__})"
+    return HubError(f"{what}: {reason}{outcome and '; ' + outcome}.")
 
 
 def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report: Report) -> Path:
@@ -210,44 +258,3 @@ def _is_passing(error: BaseException) -> bool:
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code >= 500 or error.response.status_code == 429
     return isinstance(error, httpx2.TransportError | OfflineModeIsEnabled)
-
-
-def _failure(what: str, error: BaseException) -> HubError:
-    """One sentence for an error of the client; the innermost cause tells what happened."""
-    while error.__cause__ is not None and not isinstance(error, HfHubHTTPError | httpx2.HTTPError):
-        error = error.__cause__
-    match error:
-        case GatedRepoError():
-            reason = "the Hub gives it to approved accounts only; set HF_TOKEN to a token of one"
-        case RepositoryNotFoundError():
-            reason = "the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it"
-        case RevisionNotFoundError():
-            reason = "the Hub has no such revision of it"
-        case RemoteEntryNotFoundError():
-            reason = "a file of it is missing on the Hub"
-        case HfHubHTTPError():
-            reason = _STATUS.get(error.response.status_code, "the Hub answered with an error")
-            reason += f" ({error.response.status_code})"
-        case OfflineModeIsEnabled():
-            reason = "HF_HUB_OFFLINE is set, and it is not in the cache"
-        case httpx2.TimeoutException():
-            reason = "the Hub did not answer in time"
-        case httpx2.RemoteProtocolError():
-            reason = "the Hub broke the connection off"
-        case httpx2.TransportError():
-            reason = "the Hub could not be reached"
-        case OSError(errno=int(), strerror=str()):
-            reason = f"it could not be written to the cache ({error.strerror})"
-        case OSError() if "Consistency check" in str(error):
-            reason = "a file came in another length than the Hub states"
-        case _:
-            log.error("%s", what, exc_info=error)
-            reason = f"the client failed ({type(error).__name__})"
-    return HubError(f"{what}: {reason}.")
-
-
-_STATUS = {
-    401: "the Hub does not accept the token in HF_TOKEN",
-    403: "the token in HF_TOKEN has no right to this",
-    429: "the Hub takes no more requests from here for now",
-}

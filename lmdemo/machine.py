@@ -25,7 +25,7 @@ def this_machine() -> Machine:
     return Machine(
         cpu=_cpu_name(),
         capability=torch.backends.cpu.get_cpu_capability(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),  # a class of its own, which YAML would write out as such
         engine=torch.backends.quantized.engine,
         threads=torch.get_num_threads(),
     )

@@ -202,6 +202,35 @@ class _Run:
         torch.set_rng_state(state["random"])
 
 
+@dataclass(frozen=True)
+class SavedRun:
+    """What a saved state says of the model it trains."""
+
+    recipe: Recipe
+    tokens: int  # of the corpus, as far as they fill the streams
+    weights: dict[str, Tensor]  # of the best epoch; before the first one ended, the present ones
+
+
+def saved_run(state: object) -> SavedRun | None:
+    """The run that `_Run.save` wrote as `state`, or None if it is none of ours.
+
+    Raises:
+        TrainingError: it looks like one, and does not hold what a run holds.
+    """
+    if not isinstance(state, dict) or not {"recipe", "tokens", "model", "best"} <= state.keys():
+        return None
+    try:
+        recipe, weights = Recipe(**state["recipe"]), state["best"] or state["model"]
+    except (TypeError, RuntimeError) as error:  # not these fields; a tensor where a dict should be
+        raise TrainingError("The saved run's recipe or weights are damaged.") from error
+    whole = {"vocabulary": recipe.vocabulary, "streams": recipe.streams, "tokens": state["tokens"]}
+    if wrong := [name for name, value in whole.items() if type(value) is not int or value < 1]:
+        raise TrainingError(f"The saved run's {wrong[0]} must be a whole number from 1.")
+    if type(recipe.dropout) not in (int, float) or not 0 <= recipe.dropout < 1:
+        raise TrainingError("The saved run's dropout must be a number from 0 up to, not including, 1.")
+    return SavedRun(recipe, state["tokens"], weights)
+
+
 def batchify(ids: Tensor, streams: int) -> Tensor:
     """Cut ids (N,) into `streams` columns that are read side by side: (N // streams, streams)."""
     length = ids.numel() // streams

@@ -4,6 +4,8 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha1
+from pathlib import Path
 
 # A Hub of our own on loopback, before its client is imported: it reads its settings once.
 HUB_SOCKET = socket.create_server(("127.0.0.1", 0))
@@ -21,11 +23,13 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 import torch
+from huggingface_hub import get_session
 
 import lmdemo
 from lmdemo.bench import running_app
 from lmdemo.machine import this_machine
 from local_hub import LocalHub
+from local_repos import TOKEN
 
 
 def pytest_report_header() -> str:
@@ -66,6 +70,32 @@ def hub(hub_server: LocalHub) -> LocalHub:
     """The local Hub, without faults."""
     hub_server.calm()
     return hub_server
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A model on the Hub of this test's own: what one test cached is no other's."""
+    return f"someone/model-{sha1(request.node.name.encode()).hexdigest()[:12]}"
+
+
+@pytest.fixture
+def publishable(tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> Path:
+    """A checkpoint folder with test text, among files that are none of its own."""
+    folder = lmdemo.save_checkpoint(tmp_path / "model", tiny, words)
+    (folder / "test.txt").write_text(" = the = \n \n the word1 word2 <unk> . \n word3 the . word4 \n", encoding="utf-8")
+    (folder / "training.pt").write_bytes(b"state")
+    (folder / ".env").write_text("SECRET=1")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    return folder
+
+
+@pytest.fixture
+def may_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A token that may publish; afterwards the client is as patient as it was."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    before = get_session().timeout
+    yield
+    assert get_session().timeout == before
 
 
 @pytest.fixture(scope="session")

@@ -6,22 +6,21 @@ the Hub. Repositories live in memory. No package that does this is kept up, so i
 framework that Gradio brings along.
 """
 
-import base64
+import asyncio
 import hashlib
-import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
-TOKEN = "hf_local"  # may read and write everything here
-READER = "hf_reader"  # may only read
+from local_hub_uploads import add_committing, add_uploading, step
+from local_repos import Repo, git_id, is_large, refused, rights
 
 
 @dataclass(frozen=True)
@@ -34,29 +33,11 @@ class Fault:
     half: bool = False  # break off in the middle of a large file
     wrong: bool = False  # other bytes of the right length
     drip: bool = False  # a large file a few bytes at a time
-
-
-@dataclass
-class Repo:
-    """Its commits, oldest first: each a hash and the files by path."""
-
-    private: bool = False
-    commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
-
-    def files(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
-        """The commit that `main` or a hash stands for."""
-        if revision == "main":
-            return self.commits[-1]
-        return next((commit for commit in self.commits if commit[0] == revision), None)
-
-    def commit(self, changes: dict[str, bytes | None]) -> str:
-        """Add a commit on top; a file that is None is removed."""
-        files = dict(self.commits[-1][1]) if self.commits else {}
-        files = {path: data for path, data in (files | changes).items() if data is not None}
-        parts = [f"{path}{git_id(data)}" for path, data in sorted(files.items())]
-        sha = hashlib.sha1(f"{len(self.commits)}{parts}".encode()).hexdigest()
-        self.commits.append((sha, files))
-        return sha
+    step: str = ""  # of an upload, at which one of these happens: create, preupload, batch, store, commit
+    status: int = 0  # HTTP status instead of an answer
+    silent: bool = False  # accept, then say nothing
+    deaf: bool = False  # do it, then say nothing
+    overtaken: bool = False  # another commit comes in before this one
 
 
 class LocalHub:
@@ -96,49 +77,38 @@ class LocalHub:
         self._thread.join(timeout=10)
 
 
-def git_id(data: bytes) -> str:
-    """The id of a git blob."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def _is_large(path: str) -> bool:
-    return path.endswith(".safetensors")
-
-
-def _refused(status: int, code: str, message: str = "") -> JSONResponse:
-    return JSONResponse({"error": message or code}, status, {"X-Error-Code": code, "X-Error-Message": message or code})
-
-
 def _routes(hub: LocalHub) -> FastAPI:
     app = FastAPI()
 
     @app.middleware("http")
     async def count(request: Request, answer):  # noqa: ANN001, ANN202
         hub.requests.append(f"{request.method} {request.url.path}")
-        return await answer(request)
+        faulty = hub.fault.step != "" and hub.fault.step == step(request)
+        if faulty and hub.fault.status:
+            return refused(hub.fault.status, "")
+        if faulty and hub.fault.silent:
+            await asyncio.sleep(30)
+        answered = await answer(request)
+        if faulty and hub.fault.deaf:
+            await asyncio.sleep(30)
+        return answered
 
     _add_reading(app, hub)
     _add_files(app, hub)
-    _add_uploading(app, hub)
-    _add_committing(app, hub)
+    add_uploading(app, hub)
+    add_committing(app, hub)
     return app
-
-
-def _rights(request: Request) -> str:
-    """`write`, `read`, `none`, or `invalid` for a token that nobody gave out."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return {"": "none", TOKEN: "write", READER: "read"}.get(token, "invalid")
 
 
 def _add_reading(app: FastAPI, hub: LocalHub) -> None:
     def find(request: Request, name: str, revision: str) -> tuple[str, dict[str, bytes], Repo] | Response:
-        if _rights(request) == "invalid":
-            return _refused(401, "", "Invalid credentials in Authorization header")
+        if rights(request) == "invalid":
+            return refused(401, "", "Invalid credentials in Authorization header")
         repo = hub.repos.get(name)
-        if repo is None or (repo.private and _rights(request) == "none"):
-            return _refused(401 if _rights(request) == "none" else 404, "RepoNotFound", "Repository not found")
+        if repo is None or (repo.private and rights(request) == "none"):
+            return refused(401 if rights(request) == "none" else 404, "RepoNotFound", "Repository not found")
         commit = repo.files(revision)
-        return (*commit, repo) if commit else _refused(404, "RevisionNotFound", "Invalid rev id")
+        return (*commit, repo) if commit else refused(404, "RevisionNotFound", "Invalid rev id")
 
     @app.get("/api/models/{owner}/{name}")
     @app.get("/api/models/{owner}/{name}/revision/{revision:path}")
@@ -147,7 +117,7 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
         if hub.fault.hang == "info":
             time.sleep(30)
         if hub.fault.info:
-            return _refused(hub.fault.info, hub.fault.code)
+            return refused(hub.fault.info, hub.fault.code)
         found = find(request, f"{owner}/{name}", revision)
         if isinstance(found, Response):
             return found
@@ -165,10 +135,10 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
             return found
         sha, files, _ = found
         if path not in files:
-            return _refused(404, "EntryNotFound")
+            return refused(404, "EntryNotFound")
         data = files[path]
         headers = {"X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
-        if _is_large(path):
+        if is_large(path):
             oid = hashlib.sha256(data).hexdigest()
             hub.large[oid] = data
             headers |= {"X-Linked-Etag": f'"{oid}"', "X-Linked-Size": str(len(data))}
@@ -178,7 +148,7 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
 
 
 def _large_entry(path: str, data: bytes) -> dict:
-    if not _is_large(path):
+    if not is_large(path):
         return {}
     return {"lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}}
 
@@ -215,68 +185,3 @@ def _pieces(fault: Fault, data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), size):
         time.sleep(0.5 if fault.drip else 0)
         yield data[start : start + size]
-
-
-def _forbidden(request: Request) -> Response | None:
-    return None if _rights(request) == "write" else _refused(403, "", "You don't have the rights to write here")
-
-
-def _add_uploading(app: FastAPI, hub: LocalHub) -> None:
-    @app.post("/api/repos/create")
-    async def create(request: Request) -> Response:
-        asked = await request.json()
-        name = f"{asked['organization']}/{asked['name']}"
-        if refused := _forbidden(request):
-            return refused
-        if name in hub.repos:
-            return JSONResponse({"url": f"{hub.url}/{name}", "error": "You already created this model repo"}, 409)
-        hub.repos[name] = Repo(private=asked.get("visibility") == "private")
-        hub.repos[name].commit({".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
-        return JSONResponse({"url": f"{hub.url}/{name}"})
-
-    @app.post("/api/validate-yaml")
-    def validate() -> Response:
-        return JSONResponse({"warnings": [], "errors": []})
-
-    @app.post("/api/models/{owner}/{name}/preupload/{revision}")
-    async def preupload(request: Request, owner: str, name: str) -> Response:
-        stored = hub.repos[f"{owner}/{name}"].commits[-1][1]
-        files = [
-            {
-                "path": file["path"],
-                "uploadMode": "lfs" if _is_large(file["path"]) else "regular",
-                "shouldIgnore": False,
-                "oid": git_id(stored[file["path"]]) if file["path"] in stored else None,
-            }
-            for file in (await request.json())["files"]
-        ]
-        return JSONResponse({"files": files})
-
-    @app.post("/{owner}/{name}.git/info/lfs/objects/batch")
-    async def batch(request: Request) -> Response:
-        objects = (await request.json())["objects"]
-        upload = [{**one, "actions": {"upload": {"href": f"{hub.large_url}/{one['oid']}"}}} for one in objects]
-        return JSONResponse({"transfer": "basic", "objects": upload})
-
-
-def _add_committing(app: FastAPI, hub: LocalHub) -> None:
-    @app.post("/api/models/{owner}/{name}/commit/{revision}")
-    async def commit(request: Request, owner: str, name: str) -> Response:
-        if refused := _forbidden(request):
-            return refused
-        repo = hub.repos[f"{owner}/{name}"]
-        changes: dict[str, bytes | None] = {}
-        for line in (await request.body()).splitlines():
-            entry = json.loads(line)
-            value = entry["value"]
-            match entry["key"]:
-                case "header" if value.get("parentCommit", repo.commits[-1][0]) != repo.commits[-1][0]:
-                    return _refused(412, "", "A commit has happened since")
-                case "file":
-                    changes[value["path"]] = base64.b64decode(value["content"])
-                case "lfsFile":
-                    changes[value["path"]] = hub.large[value["oid"]]
-                case "deletedFile":
-                    changes[value["path"]] = None
-        sha = repo.commit(changes)
-        return JSONResponse({"commitUrl": f"{hub.url}/{owner}/{name}/commit/{sha}", "commitOid": sha})

@@ -1,7 +1,6 @@
 """Checkpoints pulled with the real client from a Hub on loopback."""
 
 import shutil
-from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ from huggingface_hub import HfApi
 
 import lmdemo
 from lmdemo import checkpoint
-from lmdemo.hub import HubName, _failure
-from local_hub import READER, TOKEN, Fault, LocalHub
+from lmdemo.hub import HubName, hub_error
+from local_hub import Fault, LocalHub
+from local_repos import READER, TOKEN
 
 
 @pytest.fixture
@@ -23,12 +23,6 @@ def folder(tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> 
     (tmp_path / "model" / "setup.py").write_text("raise SystemExit\n")
     (tmp_path / "model" / "pytorch_model.bin").write_bytes(b"\x80\x04")
     return tmp_path / "model"
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A model of this test's own: what one test cached is no other's."""
-    return f"someone/model-{sha1(request.node.name.encode()).hexdigest()[:12]}"
 
 
 def files_of(hub: LocalHub) -> set[str]:
@@ -202,11 +196,34 @@ def test_a_pickle_offered_as_weights_does_not_run(
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_pickle_beside_the_weights_is_neither_fetched_nor_run(
+    hub: LocalHub, folder: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"encoder.weight": _Runs()}, folder / "pytorch_model.bin")
+    sha = hub.put(name, folder)
+    located = checkpoint.locate(name)
+    assert lmdemo.load_checkpoint(name).revision == sha
+    assert not (located.folder / "pytorch_model.bin").exists()
+    assert not any("pytorch_model.bin" in request for request in hub.requests)
+    hub.repos[name].commit({"model.safetensors": None})  # nor in the place of weights that are missing
+    with pytest.raises(lmdemo.HubError, match=r"has no model\.safetensors"):
+        lmdemo.load_checkpoint(name)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_full_disk_is_named() -> None:
     with pytest.raises(OSError, match="No space left") as full, open("/dev/full", "wb", buffering=0) as disk:
         disk.write(b"x")
-    assert str(_failure("Could not pull a/b", full.value)) == (
+    assert str(hub_error("Could not pull a/b", full.value)) == (
         "Could not pull a/b: it could not be written to the cache (No space left on device)."
+    )
+
+
+def test_the_chunk_storages_own_errors_have_a_sentence() -> None:
+    error = ConnectionError("Network error: Request error: HTTP status client error (404 Not Found)")
+    assert str(hub_error("Could not pull a/b", error)) == (
+        "Could not pull a/b: the connection to the Hub's storage failed."
     )
 
 

@@ -1,6 +1,7 @@
 """The README's Python runs as it stands, and its front matter is a Space's."""
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -8,6 +9,10 @@ import gradio
 import yaml
 
 from lmdemo.bench import ROOT
+from lmdemo.card import WINDOW
+from lmdemo.cli import command_line
+from lmdemo.publish import MEASURED_WORDS
+from lmdemo.service import DEFAULT_NAME
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -18,6 +23,18 @@ def test_the_python_in_the_readme_runs() -> None:
     assert "Interval(median=" in answer.stdout
 
 
+def test_every_command_in_the_readme_is_one() -> None:
+    commands = re.findall(r"^ +\.venv/bin/python -m lmdemo (.*)$", README, re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"train", "convert", "publish"}
+    for command in commands:
+        command_line().parse_args(shlex.split(command))
+
+
+def test_what_the_readme_says_of_publishing_is_what_the_code_does() -> None:
+    assert f"at most {MEASURED_WORDS:,} words of its test text, window {WINDOW}" in " ".join(README.split())
+    assert f"publish path/to/folder owner/{DEFAULT_NAME}\n" in README
+
+
 def test_the_front_matter_is_valid_and_names_what_is_pinned() -> None:
     card = yaml.safe_load(README.split("---")[1])
     assert card["sdk"] == "gradio"
@@ -25,6 +42,7 @@ def test_the_front_matter_is_valid_and_names_what_is_pinned() -> None:
     assert f"gradio=={gradio.__version__}" in (ROOT / "requirements.txt").read_text()
     assert (ROOT / card["app_file"]).is_file()
     assert card["license"] == "mit"
+    assert not {"models", "preload_from_hub"} & card.keys()  # the README says why
     assert len(card["short_description"]) <= 60
     assert {card["colorFrom"], card["colorTo"]} <= set("red yellow green blue indigo purple pink gray".split())
 
