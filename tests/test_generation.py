@@ -30,7 +30,7 @@ def test_the_text_is_a_literal_loop_over_the_model(tiny: lmdemo.LSTMModel, words
     for position in range(30):
         logits = tiny(torch.tensor(ids).unsqueeze(1), tiny.init_hidden(1))[0][-1, 0]
         logits[words.id("<unk>")] = -math.inf
-        ids.append(int((logits / 0.8 + noise(9, position, 50)).argmax()))
+        ids.append(int((logits.detach().numpy() / 0.8 + noise(9, position, 50)).argmax()))
         written.append(words.words[ids[-1]])
     assert final.writings["fp32"].words == tuple(written)
 
@@ -58,7 +58,7 @@ def test_snapshots_grow_and_the_last_is_final(bundled: lmdemo.Checkpoint) -> Non
         lengths.append(tuple(len(writing.words) for writing in snapshot.writings.values()))
         finals.append(snapshot.final)
     assert lengths == sorted(lengths)
-    assert lengths[-1] == (200, 200)
+    assert set(lengths[-1]) == {200}
     assert finals == [False] * (len(finals) - 1) + [True]
     assert all(writing.seconds > 0 and writing.words_per_second > 0 for writing in snapshot.writings.values())
 

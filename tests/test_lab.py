@@ -44,16 +44,19 @@ def test_a_visitor_who_leaves_in_the_middle_holds_nothing(lab: Lab) -> None:
 
 
 def test_first_results_are_there_without_anyone_asking(lab: Lab) -> None:
-    assert lab.first(timeout=0) is None
+    assert lab.first_example(timeout=0) is None
     lab.start()
-    first = lab.first(timeout=120)
-    assert first.generation.final
-    assert first.comparison.final
-    assert first.comparison.tokens == 2000
+    assert lab.first_example(timeout=120).final
+    evaluation = lab.first_evaluation(timeout=120)
+    assert evaluation.final
+    assert list(evaluation.comparison.results) == ["fp32", "fp32-packed", "int8"]
+    assert evaluation.comparison.tokens == evaluation.fidelity.tokens == 4000
+    assert lab.limits.keys() == lab.models.keys()
+    assert evaluation.limits == lab.limits
 
 
 def test_the_example_is_the_first_seed_whose_texts_part_in_the_first_half(lab: Lab) -> None:
-    example = lab.first(timeout=120).generation
+    example = lab.first_example(timeout=120)
     settings = example.settings
     assert example.first_difference < settings.words // 2
     for seed in range(1, settings.seed):
@@ -66,3 +69,29 @@ def test_a_bad_slice_is_answered_with_its_range(lab: Lab, tokens: object) -> Non
     most = min(20_000, lab.available_tokens)
     with pytest.raises(lmdemo.InputError, match=f"^Tokens must be a whole number from 100 to {most:,}"):
         lab.compare(tokens)
+
+
+def test_fp32_is_always_there_and_the_order_is_the_tables(lab: Lab) -> None:
+    *_, generation = lab.generate(GenerationSettings(words=3), ["int8-embedding", "int8", "int8"])
+    assert list(generation.writings) == ["fp32", "int8", "int8-embedding"]
+    *_, alone = lab.generate(GenerationSettings(words=3), [])
+    assert list(alone.writings) == ["fp32"]
+
+
+@pytest.mark.parametrize("variants", [None, "int8", ["int9"], [None], [["int8"]], {"int8": 1}, 3])
+def test_a_bad_choice_of_variants_is_answered_with_the_names(lab: Lab, variants: object) -> None:
+    for call in (lambda: lab.evaluate(100, 25, variants), lambda: lab.generate(GenerationSettings(), variants)):
+        with pytest.raises(lmdemo.InputError, match=r"^Variants must be a list of names among fp32, fp32-packed, int8"):
+            call()
+
+
+def test_an_evaluation_is_timed_then_compared_word_by_word(lab: Lab) -> None:
+    snapshots = list(lab.evaluate(500, 25, ["int8"]))
+    phases = [snapshot.fidelity is not None for snapshot in snapshots]
+    assert phases == sorted(phases)
+    assert [snapshot.final for snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
+    last = snapshots[-1]
+    assert last.comparison.final
+    assert last.checkpoint == "bundled"
+    for name, result in last.comparison.results.items():
+        assert last.fidelity.results[name].loss.value == pytest.approx(result.loss, abs=1e-6)

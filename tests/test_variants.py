@@ -9,7 +9,10 @@ from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 import lmdemo
-from lmdemo.variants import quantized_weights
+from lmdemo import variants
+from lmdemo.variants import Variant, build_available, quantized_weights
+
+NAMES = ["fp32", "fp32-packed", "int8", "int8-per-channel", "int8-embedding", "int4-embedding"]
 
 
 def test_int8_replaces_lstm_and_linear_and_leaves_the_embedding(tiny: lmdemo.LSTMModel) -> None:
@@ -36,12 +39,12 @@ def test_nothing_to_quantize_is_an_error(tiny: lmdemo.LSTMModel) -> None:
 
 @pytest.mark.parametrize("names", [[], ["int9"], ["fp32", "<b>"]])
 def test_an_unknown_variant_is_named_by_what_there_is(tiny: lmdemo.LSTMModel, names: list[str]) -> None:
-    with pytest.raises(lmdemo.VariantError, match=r"^Variants: choose one or more of fp32, int8\.$"):
+    with pytest.raises(lmdemo.VariantError, match=r"^Variants: choose one or more of fp32, fp32-packed, int8"):
         lmdemo.build_variants(tiny, names)
 
 
 def test_every_variant_is_described() -> None:
-    assert list(lmdemo.VARIANTS) == ["fp32", "int8"]
+    assert list(lmdemo.VARIANTS) == NAMES
     assert all(description.endswith(".") for description in lmdemo.VARIANTS.values())
 
 
@@ -55,12 +58,57 @@ def test_scale_and_zero_point_give_the_weights_back(tiny: lmdemo.LSTMModel) -> N
     assert (restored - tiny.decoder.weight).abs().max() <= row.scale / 2 + 1e-6
 
 
-def test_the_tutorials_model_has_the_tutorials_sizes() -> None:
+def test_the_tutorials_model_has_the_tutorials_sizes_and_the_embedding_shrinks_on_request() -> None:
     models = lmdemo.build_variants(lmdemo.LSTMModel(33278, 512, 256, 5).eval())
     sizes = lmdemo.sizes(models)
-    assert round(sizes["fp32"].total / 1e6, 1) == 113.9
-    assert round(sizes["int8"].total / 1e6, 1) == 79.7
+    megabytes = {name: round(size.total / 1e6, 1) for name, size in sizes.items()}
+    assert megabytes == {
+        "fp32": 113.9,
+        "fp32-packed": 113.9,
+        "int8": 79.7,
+        "int8-per-channel": 80.4,
+        "int8-embedding": 28.9,
+        "int4-embedding": 20.4,
+    }
     for name, size in sizes.items():
         assert size.total == lmdemo.serialized_size(models[name])
         assert sum(size.modules.values()) == pytest.approx(size.total, rel=1e-3)
     assert sizes["int8"].ratio == sizes["int8"].total / sizes["fp32"].total
+
+
+def test_the_embedding_variants_look_up_nearly_the_rows_of_fp32(bundled: lmdemo.Checkpoint) -> None:
+    ids = torch.arange(0, 10_000, 7).unsqueeze(1)
+    models = lmdemo.build_variants(bundled.model)
+    with torch.inference_mode():
+        rows = models["fp32"].encoder(ids)
+        span = rows.amax(-1, keepdim=True) - rows.amin(-1, keepdim=True)
+        for name, steps in (("int8-embedding", 255), ("int4-embedding", 15)):
+            off = (models[name].encoder(ids) - rows).abs()
+            assert rows.shape == off.shape
+            assert (off <= 0.52 * span / steps + 1e-6).all(), name  # half a step of the row's own scale
+            assert off.max() > 0
+
+
+def test_a_scale_for_each_row_is_nearer_than_one_for_all(bundled: lmdemo.Checkpoint) -> None:
+    models = lmdemo.build_variants(bundled.model, ["fp32", "int8", "int8-per-channel"])
+    weight = models["fp32"].decoder.weight
+    errors = {name: (models[name].decoder.weight().dequantize() - weight).norm() for name in list(models)[1:]}
+    assert errors["int8-per-channel"] < 0.7 * errors["int8"]
+
+
+def test_a_variant_that_the_engine_cannot_run_is_listed_with_the_reason(
+    tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(model: lmdemo.LSTMModel) -> nn.Module:
+        raise NotImplementedError("no kernel found")
+
+    table = variants._TABLE | {"int4-embedding": Variant("int4-embedding", refuses)}
+    monkeypatch.setattr(variants, "_TABLE", table)
+    models, unavailable = build_available(tiny)
+    assert list(models) == NAMES[:-1]
+    engine = torch.backends.quantized.engine
+    assert unavailable == {
+        "int4-embedding": f"int4-embedding cannot run here: the quantized engine {engine} does not support it."
+    }
+    with pytest.raises(lmdemo.VariantError, match="does not support it"):
+        lmdemo.build_variants(tiny, ["int4-embedding"])

@@ -1,0 +1,138 @@
+"""Fidelity: exactly zero against itself, right in a case computed by hand, honest errors."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lmdemo
+from lmdemo.fidelity import Estimate, Fidelity, FidelityRun, bootstrap_means, fidelity, summarize
+
+
+def last(models: dict[str, nn.Module], ids: torch.Tensor, window: int = 25) -> FidelityRun:
+    *_, final = fidelity(models, ids, window)
+    assert final.final
+    return final
+
+
+def test_a_model_against_itself_is_exactly_zero_and_one(bundled: lmdemo.Checkpoint) -> None:
+    int8 = lmdemo.build_variants(bundled.model, ["int8"])["int8"]
+    for model in (bundled.model, int8):
+        found = last({"one": model, "two": model}, bundled.test_ids[:501], 130).results["two"]
+        assert found.log_ratio == found.kl == found.change == found.change_rms == Estimate(0.0, 0.0)
+        assert set(found.kl_percentiles.values()) == set(found.change_percentiles.values()) == {0.0}
+        assert found.top_1 == Estimate(1.0, 0.0)
+        assert found.kept == (1.0, 1.0)
+        assert found.keeps(0.999)
+
+
+class Fixed(lmdemo.LSTMModel):
+    """A model of three words whose logits are its decoder's bias, whatever it reads."""
+
+    def __init__(self, probabilities: list[float]) -> None:
+        super().__init__(3, 2, 2, 1)
+        nn.init.zeros_(self.decoder.weight)
+        self.decoder.bias = nn.Parameter(torch.tensor(probabilities).log())
+
+
+def test_a_case_computed_by_hand() -> None:
+    """p = (1/2, 1/4, 1/4) against q = (1/4, 1/2, 1/4); the words to predict are 0, 1, 0, 2."""
+    ids = torch.tensor([2, 0, 1, 0, 2])
+    run = last({"p": Fixed([0.5, 0.25, 0.25]), "q": Fixed([0.25, 0.5, 0.25])}, ids, window=3)
+    base, found = run.results["p"], run.results["q"]
+    assert base.loss.value == pytest.approx((2 * math.log(2) + 2 * math.log(4)) / 4)
+    assert found.loss.value == pytest.approx((math.log(2) + 3 * math.log(4)) / 4)
+    assert found.perplexity.value == pytest.approx(math.exp(found.loss.value))
+    assert found.log_ratio.value == pytest.approx(math.log(2) / 4)  # twice half, once double, once the same
+    assert found.kl.value == pytest.approx(0.5 * math.log(2) - 0.25 * math.log(2))
+    assert all(value == pytest.approx(0.25 * math.log(2)) for value in found.kl_percentiles.values())
+    assert found.top_1.value == 0  # p finds word 0 likeliest, q word 1
+    assert found.change.value == pytest.approx((-0.25 + 0.25 - 0.25 + 0) / 4)
+    assert found.change_rms.value == pytest.approx(math.sqrt(3 * 0.25**2 / 4))
+    assert found.change_percentiles[0.0] == pytest.approx(-0.25)
+    assert found.change_percentiles[100.0] == pytest.approx(0.25)
+    assert run.baseline == "p"
+    assert found.tokens == 4
+
+
+def test_it_is_measured_on_the_same_words_as_the_loss(bundled: lmdemo.Checkpoint) -> None:
+    models, ids = lmdemo.build_variants(bundled.model), bundled.test_ids[:1201]
+    run = last(models, ids, 130)
+    for name, model in models.items():
+        found = run.results[name]
+        assert found.loss.value == pytest.approx(lmdemo.evaluate(model, ids, 130).loss, abs=1e-6)
+        assert found.log_ratio.value == pytest.approx(found.loss.value - run.results["fp32"].loss.value, abs=1e-6)
+    kl = {name: found.kl.value for name, found in run.results.items()}
+    assert abs(kl["fp32-packed"]) < 1e-6
+    assert 0 < kl["int8-per-channel"] < 0.5 * kl["int8"] < kl["int4-embedding"]
+
+
+def test_kl_is_that_of_the_definition(bundled: lmdemo.Checkpoint) -> None:
+    models, ids = lmdemo.build_variants(bundled.model, ["fp32", "int8"]), bundled.test_ids[:31]
+    with torch.no_grad():
+        p, q = (
+            torch.log_softmax(model(ids[:-1].unsqueeze(1), model.init_hidden(1))[0][:, 0].double(), -1)
+            for model in models.values()
+        )
+    expected = (p.exp() * (p - q)).sum(-1).mean()
+    assert last(models, ids, 30).results["int8"].kl.value == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_the_bootstrap_allows_for_words_that_depend_on_their_neighbours() -> None:
+    """Of an autoregressive series the true error of the mean is known; one of independent draws is far below it."""
+    draw, n, carry = np.random.default_rng(5), 4_000, 0.6
+    errors, naive = [], []
+    for _ in range(40):
+        series = np.empty(n)
+        value = 0.0
+        for place, shock in enumerate(draw.normal(size=n)):
+            series[place] = value = carry * value + shock
+        errors.append(bootstrap_means(series).std())
+        naive.append(series.std() / math.sqrt(n))
+    true = 1 / (1 - carry) / math.sqrt(n)
+    assert np.mean(errors) == pytest.approx(true, rel=0.15)
+    assert np.mean(naive) < 0.6 * true
+
+
+def test_the_error_of_independent_words_is_the_textbooks() -> None:
+    values = np.random.default_rng(6).normal(size=3_000)
+    assert bootstrap_means(values).std() == pytest.approx(values.std() / math.sqrt(3_000), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kept", "verdicts"),
+    [
+        ((0.9995, 1.0002), (True, True)),
+        ((0.9970, 1.0002), (True, None)),
+        ((0.9920, 0.9980), (True, False)),
+        ((0.9850, 0.9980), (None, False)),
+        ((0.9000, 0.9500), (False, False)),
+    ],
+)
+def test_a_gate_is_passed_by_the_whole_interval(
+    kept: tuple[float, float], verdicts: tuple[bool | None, bool | None]
+) -> None:
+    zeros = np.zeros(10)
+    found = summarize(zeros, zeros, zeros, zeros)
+    found = Fidelity(**{**vars(found), "kept": kept})
+    assert (found.keeps(0.99), found.keeps(0.999)) == verdicts
+
+
+def test_snapshots_tell_how_far_it_is(bundled: lmdemo.Checkpoint) -> None:
+    runs = list(fidelity({"fp32": bundled.model}, bundled.test_ids[:101], 25))
+    assert [run.read for run in runs] == [25, 50, 75, 100]
+    assert [run.final for run in runs] == [False, False, False, True]
+    assert all(run.results == {} for run in runs[:-1])
+
+
+def test_a_single_word_has_no_error(bundled: lmdemo.Checkpoint) -> None:
+    found = last({"fp32": bundled.model, "again": bundled.model}, bundled.test_ids[:2]).results["again"]
+    assert math.isnan(found.loss.error)
+    assert found.keeps(0.99) is None
+
+
+def test_a_bad_window_gets_a_sentence_at_once(bundled: lmdemo.Checkpoint) -> None:
+    with pytest.raises(lmdemo.InputError, match="Window must be"):
+        fidelity({"fp32": bundled.model}, bundled.test_ids, 0)

@@ -1,0 +1,82 @@
+"""Runners give what the model's own forward gives, and fp32-packed what fp32 gives."""
+
+import pytest
+import torch
+
+import lmdemo
+from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, runner
+from lmdemo.packed import ROWS, PackedLSTMModel
+
+IDS = torch.arange(3, 3 + 13 * 230, 13)
+
+
+@pytest.fixture(scope="module")
+def models(bundled: lmdemo.Checkpoint) -> dict[str, torch.nn.Module]:
+    return lmdemo.build_variants(bundled.model)
+
+
+def test_each_kind_of_model_has_its_runner(models: dict[str, torch.nn.Module]) -> None:
+    kinds = {name: type(runner(model)) for name, model in models.items()}
+    assert kinds.pop("fp32") is Runner
+    assert kinds.pop("fp32-packed") is PackedRunner
+    assert set(kinds.values()) == {QuantizedRunner}
+
+
+@pytest.mark.parametrize("name", list(lmdemo.VARIANTS))
+def test_words_one_at_a_time_are_the_forwards(models: dict[str, torch.nn.Module], name: str) -> None:
+    model = models[name]
+    running, hidden = runner(model), model.init_hidden(1)
+    with torch.inference_mode():
+        for word in IDS[:40]:
+            expected, hidden = model(word.view(1, 1), hidden)
+            assert torch.allclose(running.step(int(word)), expected.view(-1), atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [1, 7, ROWS, ROWS + 1, 230])
+@pytest.mark.parametrize("name", list(lmdemo.VARIANTS))
+def test_windows_in_pieces_are_the_forwards(models: dict[str, torch.nn.Module], name: str, window: int) -> None:
+    """Also for int8, whose activations have one scale for the whole window."""
+    model = models[name]
+    running, hidden = runner(model), model.init_hidden(1)
+    with torch.inference_mode():
+        for start in range(0, len(IDS), window):
+            ids = IDS[start : start + window]
+            expected, hidden = model(ids.unsqueeze(1), hidden)
+            pieces = [piece.clone() for piece in running.read(ids)]
+            assert max(map(len, pieces)) <= ROWS
+            assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+
+
+def test_listening_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:
+    for model in models.values():
+        heard, read = runner(model), runner(model)
+        with torch.inference_mode():
+            heard.listen(IDS[:20])
+            list(read.read(IDS[:20]))
+            assert all(map(torch.equal, heard.hidden, read.hidden))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 3), (9, 3)])
+def test_packed_equals_fp32_for_any_shape(models: dict[str, torch.nn.Module], shape: tuple[int, int]) -> None:
+    fp32, packed = models["fp32"], models["fp32-packed"]
+    ids = torch.randint(0, 10_000, shape, generator=torch.Generator().manual_seed(1))
+    hidden = other = fp32.init_hidden(shape[1])
+    with torch.inference_mode():
+        for _ in range(3):  # the state that one call leaves is the next one's
+            expected, hidden = fp32(ids, hidden)
+            decoded, other = packed(ids, other)
+            assert decoded.shape == (*shape, 10_000)
+            assert torch.allclose(decoded, expected, atol=1e-5)
+            assert all(torch.allclose(one, two, atol=1e-5) for one, two in zip(hidden, other, strict=True))
+
+
+def test_packed_has_the_weights_of_fp32_and_says_what_it_chose(tiny: lmdemo.LSTMModel) -> None:
+    packed = PackedLSTMModel(tiny)
+    assert packed.state_dict().keys() == tiny.state_dict().keys()
+    assert all(packed.state_dict()[name] is not None for name in tiny.state_dict())
+    assert packed.decoder.weight.data_ptr() == tiny.decoder.weight.data_ptr()
+    assert len(packed.choices) == 3
+    for choice in packed.choices:
+        assert choice.chosen in choice.seconds
+        assert choice.seconds[choice.chosen] == min(choice.seconds.values())
+        assert "stock" in choice.seconds
