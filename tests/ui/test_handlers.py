@@ -28,10 +28,10 @@ def service() -> Service:
 
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
-    updates = list(generate.write(service, False, "It was", 120, 1.0, 0, 2, False))
+    updates = list(generate.write(service, False, ["int8"], "It was", 120, 1.0, 0, 2, False))
     line, texts, final = updates[-1]
     assert final.final
-    assert generate.draw(final, False) == (line, texts)
+    assert generate.draw(service.lab, final, False) == (line, texts)
     assert len(updates) < 60  # paced: far fewer than words
 
 
@@ -47,7 +47,7 @@ def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
     ],
 )
 def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: tuple, sentence: str) -> None:
-    ((line, *rest),) = generate.write(service, False, *fields)
+    ((line, *rest),) = generate.write(service, False, ["int8"], *fields)
     assert sentence in line
     assert 'role="alert"' in line
     assert rest == [gr.skip()] * 2
@@ -55,33 +55,54 @@ def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: 
 
 def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
     async def frames(last: lmdemo.Generation) -> list[tuple[str, str]]:
-        return [frame async for frame in generate.replay(False, last)]
+        return [frame async for frame in generate.replay(service, False, last)]
 
-    *_, (_, _, final) = generate.write(service, False, "It was", 5, 1.0, 0, 2, False)
+    *_, (_, _, final) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
     replayed = finish(frames(final))
     assert len(replayed) > 1
-    assert replayed[-1] == generate.draw(final, False)
+    assert replayed[-1] == generate.draw(service.lab, final, False)
     assert replayed[0] != replayed[-1]
 
 
-def test_a_replay_of_nothing_says_so() -> None:
+def test_a_replay_of_nothing_says_so(service: Service) -> None:
     async def first() -> tuple[str, str]:
-        return await anext(generate.replay(False, None))
+        return await anext(generate.replay(service, False, None))
 
     assert "press Write first" in finish(first())[0]
 
 
+def test_a_bad_choice_of_variants_gets_a_sentence(service: Service) -> None:
+    for updates in (
+        generate.write(service, False, ["<b>"], "It was", 5, 1.0, 0, 2, False),
+        evaluate.measure(service, 1000, 25, None),
+    ):
+        ((line, *_),) = updates
+        assert "Variants must be a list of names among fp32, fp32-packed, int8," in line
+        assert "<b>" not in line
+
+
 def test_measuring_shows_progress_then_the_verdict(service: Service) -> None:
-    updates = list(evaluate.measure(service, 1000, 25))
-    first_line, final_line = updates[0][0], updates[-1][0]
-    assert "of 1,000 words read." in first_line
-    assert "over 1,000 words in windows of 25" in final_line
-    assert updates[-1][3].final
-    assert "Stopped after" in evaluate.stopped(updates[0][3])
-    assert "before anything was measured" in evaluate.stopped(updates[-1][3])
+    updates = list(evaluate.measure(service, 1000, 25, ["fp32-packed", "int8"]))
+    first, last = updates[0], updates[-1]
+    assert "of 1,000 words read." in first[0]
+    assert "over 1,000 words in windows of 25" in last[0]
+    assert "the speed of fp32," in last[0] or "hides any difference" in last[0]
+    assert "that of fp32-packed" in last[0] or "hides any difference" in last[0]
+    assert "of fp32’s quality (95%)" in last[0]
+    assert first[4] == first[5] == first[6] == ""  # no fidelity, no percentiles, nothing to hand out
+    assert last[4].count("<tr") == 3
+    assert last[7].final
+    assert "Stopped after" in evaluate.stopped(first[7])
+    assert "before anything was measured" in evaluate.stopped(last[7])
+
+
+def test_fp32_alone_is_measured_too(service: Service) -> None:
+    *_, last = evaluate.measure(service, 200, 25, [])
+    assert "fp32 reads" in last[0]
+    assert last[4] == ""
 
 
 def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> None:
-    ((line, *rest),) = evaluate.measure(service, 1000, 0)
+    ((line, *rest),) = evaluate.measure(service, 1000, 0, [])
     assert "Window must be a whole number from 1 to 1,000." in line
-    assert rest == [gr.skip()] * 3
+    assert rest == [gr.skip()] * 7

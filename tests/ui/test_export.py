@@ -1,0 +1,76 @@
+"""What is handed out carries what was measured, and what it depends on."""
+
+import csv
+import io
+import json
+
+import pytest
+
+import lmdemo
+from lmdemo.lab import Evaluation, Lab
+from lmdemo.limits import limits
+from lmdemo.ui import export
+
+
+@pytest.fixture(scope="module")
+def evaluation(bundled: lmdemo.Checkpoint) -> Evaluation:
+    lab = Lab(bundled)
+    lab.limits = limits(bundled.config, lab.sizes)
+    *_, last = lab.evaluate(700, 50, ["fp32-packed", "int8"])
+    return last
+
+
+def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
+    content = json.loads(export.as_json(evaluation))
+    comparison = evaluation.comparison
+    assert content["checkpoint"] == "bundled"
+    assert (content["tokens"], content["window"], content["seed"]) == (700, 50, 0)
+    assert content["machine"]["torch"] == evaluation.machine.torch
+    int8 = content["variants"]["int8"]
+    assert int8["loss"] == comparison.results["int8"].loss
+    assert int8["speedup"]["median"] == comparison.speedup("int8").median
+    assert int8["fidelity"]["kl"]["value"] == evaluation.fidelity.results["int8"].kl.value
+    assert int8["limit"]["bandwidth"] > 0
+    assert len(content["blocks"]["seconds"]["int8"]) == len(content["blocks"]["tokens"])
+    assert content["interference"]["seconds"] > 0
+
+
+def test_csv_is_a_row_a_variant_with_the_machine_in_each(evaluation: Evaluation) -> None:
+    rows = list(csv.DictReader(io.StringIO(export.as_csv(evaluation))))
+    assert [row["variant"] for row in rows] == ["fp32", "fp32-packed", "int8"]
+    for row in rows:
+        assert float(row["loss"]) == evaluation.comparison.results[row["variant"]].loss
+        assert row["machine_cpu"] == evaluation.machine.cpu
+        assert row["window"] == "50"
+        assert None not in row.values()
+    assert float(rows[2]["fidelity_kl_percentiles_99.0"]) > 0
+
+
+def test_markdown_is_two_tables_and_a_line(evaluation: Evaluation) -> None:
+    speed, fidelity, line = export.as_markdown(evaluation).strip().split("\n\n")
+    assert speed.splitlines()[0].startswith("| | loss | bits/word | perplexity | × fp32 | × fp32-packed | words/s |")
+    assert len(speed.splitlines()) == 5
+    assert len(fidelity.splitlines()) == 4
+    assert {text.count("|") for text in speed.splitlines()} == {9}
+    assert "700 words in windows of 50" in line
+    assert evaluation.machine.torch in line
+
+
+def test_a_number_that_is_none_is_null(bundled: lmdemo.Checkpoint) -> None:
+    *_, few = Lab(bundled).evaluate(100, 100, ["int8"])
+    content = json.loads(export.as_json(few), parse_constant=lambda name: pytest.fail(name))
+    assert content["variants"]["int8"]["speedup"]["low"] is None  # one block has no interval
+
+
+def test_nothing_is_handed_out_before_the_end(bundled: lmdemo.Checkpoint, evaluation: Evaluation) -> None:
+    assert export.payload(None) == ""
+    assert export.payload(next(Lab(bundled).evaluate(200, 25, []))) == ""
+    assert set(json.loads(export.payload(evaluation))) == {"json", "csv", "markdown"}
+
+
+def test_where_a_folder_lies_is_not_told(tmp_path: object, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
+    folder = lmdemo.save_checkpoint(tmp_path / "mine", tiny, words)
+    (folder / "test.txt").write_text(" the word1 word2 . \n" * 60)
+    *_, last = Lab(lmdemo.load_checkpoint(folder)).evaluate(100, 25, ["int8"])
+    assert json.loads(export.as_json(last))["checkpoint"] == "mine"
+    assert str(tmp_path) not in export.payload(last)
