@@ -74,7 +74,7 @@ def _rows(bench: Bench) -> list[tuple[str, str]]:
         (f"{SETTINGS.words:,} words, both variants, without a page", f"{streaming.bare_seconds.median:.2f} s"),
         ("the same streamed through the page, ÷ without", _ratio(streaming.over_bare)),
         (
-            f"the tutorial’s size, {loading.weight_bytes / 1e6:.1f} MB, from the Hub’s cache into both variants",
+            f"a checkpoint of {loading.weight_bytes / 1e6:.1f} MB, from the Hub client's cache into both variants",
             f"{loading.seconds.median:.2f} s",
         ),
         ("the same ÷ reading the files and quantizing alone", _ratio(loading.over_bare)),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -28,6 +28,9 @@ def running_app(
         under: a command that runs the app, which is given to it as further arguments.
         log: what the app writes to its standard error goes there; without it, to ours.
         environment: variables on top of those here.
+
+    Raises:
+        LmdemoError: no page was served in time.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -35,16 +38,16 @@ def running_app(
     address = f"http://127.0.0.1:{port}"
     settings = plain_environment() | {"GRADIO_SERVER_PORT": str(port)} | environment
     command = [*under, sys.executable, "app.py"]
-    errors = log.open("wb") if log else None
     began = time.perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=errors) as process:
+    with (
+        log.open("wb") if log else nullcontext() as errors,
+        subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=errors) as process,
+    ):
         try:
-            _wait_for_page(address)
+            _wait_for_page(process, address)
             yield psutil.Process(process.pid), address, time.perf_counter() - began
         finally:
             process.terminate()
-            if errors:
-                errors.close()
 
 
 def plain_environment() -> dict[str, str]:
@@ -53,10 +56,12 @@ def plain_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in asked} | {"OMP_NUM_THREADS": "1"}
 
 
-def _wait_for_page(address: str) -> None:
+def _wait_for_page(process: subprocess.Popen, address: str) -> None:
     deadline = time.monotonic() + PATIENCE
     with httpx.Client() as client:
         while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise LmdemoError("The app ended before it served a page.")
             try:
                 if client.get(address).is_success:
                     return

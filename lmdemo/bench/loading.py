@@ -70,9 +70,9 @@ def load_here(source: str) -> None:
     """Load `source` into both variants in this process; prints the seconds and the bytes at the peak."""
     before = psutil.Process().memory_info().rss
     began = time.perf_counter()
-    build_variants(load_checkpoint(source).model)
+    models = build_variants(load_checkpoint(source).model)
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "bytes": _peak() - before}))
+    print(json.dumps({"variants": list(models), "seconds": seconds, "bytes": _peak() - before}))
 
 
 def bare_here(folder: str) -> None:
@@ -81,8 +81,9 @@ def bare_here(folder: str) -> None:
     began = time.perf_counter()
     for file in REQUIRED:
         Path(folder, file).read_bytes()
-    build_variants(model)
-    print(json.dumps({"seconds": time.perf_counter() - began}))
+    models = build_variants(model)
+    seconds = time.perf_counter() - began
+    print(json.dumps({"variants": list(models), "seconds": seconds}))
 
 
 def _lay_out(home: Path) -> Path:
@@ -99,7 +100,7 @@ def _lay_out(home: Path) -> Path:
     return repo / "snapshots" / COMMIT
 
 
-def _in_a_process(call: str, home: str) -> dict[str, float]:
+def _in_a_process(call: str, home: str) -> dict:
     """What a function of this module prints, called in a new interpreter."""
     # the client first: it is imported with the rest, before anything is timed
     code = f"import lmdemo.hub; from lmdemo.bench import loading; loading.{call}"

@@ -26,11 +26,11 @@ VisitAt = Callable[..., Visitor]
 CALM = Fault()
 BUNDLED = "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
 
-# A file system of 64 KB, all of it for the client's cache, that nothing but this process sees and that goes with it.
-# A host that allows no private mounts fails the test: a full disk was not tried there.
-PRIVATE_MOUNTS = "--mount" if os.geteuid() == 0 else "--mount --map-root-user"
-SMALL_DISK = ("unshare", *PRIVATE_MOUNTS.split(), "sh", "-c")
-SMALL_DISK += ('mount -t tmpfs -o size=64k tmpfs "$HF_HOME" && exec "$@"', "sh")
+# A file system of 64 KB for the client's cache, which only the app's own process sees and which goes with it.
+# Where a host allows no private mounts the test fails: a full disk was not tried there.
+MOUNT = 'mount -t tmpfs -o size=64k tmpfs "$HF_HOME" && exec "$@"'
+AS_ROOT = () if os.geteuid() == 0 else ("--map-root-user",)
+SMALL_DISK = ("unshare", "--mount", *AS_ROOT, "sh", "-c", MOUNT, "sh")
 
 
 def _another_kind(files: dict[str, bytes]) -> None:
@@ -120,7 +120,7 @@ def asking(hub: LocalHub, home: Path, slug: str, files: dict[str, bytes], row: R
     """The app, asking the Hub for a model of its own with what is wrong with it."""
     name, files = f"someone/{slug}", dict(files)
     row.damage(files)
-    hub.repos[name] = hub.repos.get(name, Repo())
+    hub.repos[name] = Repo()
     hub.repos[name].commit(files)
     hub.faults[name] = row.fault
     for file in files if row.cached else ():
