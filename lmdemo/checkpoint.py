@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -220,9 +219,12 @@ class _NothingNormal(TorchFunctionMode):
 
 
 def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
-    """The tensors of the file in fp32; read, not mapped, so that a file replaced later changes nothing here."""
+    """The tensors of the file in fp32; read, not mapped, so that a file replaced later changes nothing here.
+
+    Each is read into its own memory: the whole file read first would be held a second time.
+    """
     try:
-        weights = load_safetensors(path.read_bytes())
+        weights = load_file(path, backend="pread")
     except (SafetensorError, OSError) as error:
         raise CheckpointError("model.safetensors is truncated or not a safetensors file.") from error
     expected = model.state_dict()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from lmdemo.checkpoint import hub_name, load, load_checkpoint, locate
-from lmdemo.errors import LmdemoError
+from lmdemo.errors import HubError, LmdemoError
 from lmdemo.lab import Lab
 
 log = logging.getLogger(__name__)
@@ -116,8 +116,10 @@ class Service:
             lab.first_evaluation(timeout=None)
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)
         except LmdemoError as error:
-            log.warning("%s", error)
-            self._state = bundled, replace(pull, phase=Phase.REFUSED, problem=str(error))
+            # the Hub's end names the model; what is found in its files names the file only
+            problem = str(error) if isinstance(error, HubError) else f"{pull.request.source} is not fit: {error}"
+            log.warning("%s", problem)
+            self._state = bundled, replace(pull, phase=Phase.REFUSED, problem=problem)
         except Exception:  # a thread that ends in silence would leave the page waiting
             log.exception("%s could not be prepared.", pull.request.source)
             problem = f"{pull.request.source} could not be prepared; the log of the server has the reason."

@@ -32,7 +32,7 @@ class Fault:
     hang: str = ""  # "info" or "file": accept, then say nothing
     half: bool = False  # break off in the middle of a large file
     wrong: bool = False  # other bytes of the right length
-    drip: bool = False  # a large file a few bytes at a time
+    drip: bool = False  # a large file a little at a time, for eight seconds
     step: str = ""  # of an upload, at which one of these happens: create, preupload, batch, store, commit
     status: int = 0  # HTTP status instead of an answer
     silent: bool = False  # accept, then say nothing
@@ -50,6 +50,7 @@ class LocalHub:
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}  # by SHA-256
         self.fault = Fault()
+        self.faults: dict[str, Fault] = {}  # by model, where it is another than `fault`
         self.gate = threading.Event()  # closed: model info is not answered yet
         self.gate.set()
         self.requests: list[str] = []
@@ -63,9 +64,14 @@ class LocalHub:
         repo = self.repos.setdefault(name, Repo(private))
         return repo.commit({path.name: path.read_bytes() for path in folder.iterdir()})
 
+    def fault_of(self, name: str) -> Fault:
+        """What goes wrong with a model."""
+        return self.faults.get(name, self.fault)
+
     def calm(self) -> None:
         """No fault, the gate open, and no request counted."""
         self.fault = Fault()
+        self.faults.clear()
         self.gate.set()
         self.requests.clear()
 
@@ -114,10 +120,11 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
     @app.get("/api/models/{owner}/{name}/revision/{revision:path}")
     def info(request: Request, owner: str, name: str, revision: str = "main") -> Response:
         hub.gate.wait(60)
-        if hub.fault.hang == "info":
+        fault = hub.fault_of(f"{owner}/{name}")
+        if fault.hang == "info":
             time.sleep(30)
-        if hub.fault.info:
-            return refused(hub.fault.info, hub.fault.code)
+        if fault.info:
+            return refused(fault.info, fault.code)
         found = find(request, f"{owner}/{name}", revision)
         if isinstance(found, Response):
             return found
@@ -142,7 +149,7 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
             oid = hashlib.sha256(data).hexdigest()
             hub.large[oid] = data
             headers |= {"X-Linked-Etag": f'"{oid}"', "X-Linked-Size": str(len(data))}
-            return RedirectResponse(f"{hub.large_url}/{oid}", 302, headers)
+            return RedirectResponse(f"{hub.large_url}/{oid}?model={owner}/{name}", 302, headers)
         headers["ETag"] = f'"{git_id(data)}"'
         return Response(data, headers=headers, media_type="application/octet-stream")
 
@@ -155,15 +162,15 @@ def _large_entry(path: str, data: bytes) -> dict:
 
 def _add_files(app: FastAPI, hub: LocalHub) -> None:
     @app.api_route("/large/{oid}", methods=["GET", "HEAD"])
-    def large(request: Request, oid: str) -> Response:
-        data = hub.large[oid]
+    def large(request: Request, oid: str, model: str) -> Response:
+        data, fault = hub.large[oid], hub.fault_of(model)
         start = int(request.headers.get("range", "bytes=0-")[6:].split("-")[0])
         headers = {"ETag": f'"{oid}"', "Content-Length": str(len(data) - start)}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        body = bytes(len(data)) if hub.fault.wrong else data
+        body = bytes(len(data)) if fault.wrong else data
         status = 206 if start else 200
-        return StreamingResponse(_pieces(hub.fault, body[start:]), status, headers)
+        return StreamingResponse(_pieces(fault, body[start:]), status, headers)
 
     @app.put("/large/{oid}")
     async def store(request: Request, oid: str) -> Response:
@@ -181,7 +188,7 @@ def _pieces(fault: Fault, data: bytes) -> Iterator[bytes]:
     if fault.hang == "file":
         yield data[:100]
         time.sleep(30)
-    size = max(1, len(data) // 50) if fault.drip else 1 << 20
+    size = len(data) // 16 + 1 if fault.drip else 1 << 20
     for start in range(0, len(data), size):
         time.sleep(0.5 if fault.drip else 0)
         yield data[start : start + size]

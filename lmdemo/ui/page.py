@@ -62,7 +62,9 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
     """The state of the pull, and the views that depend on the checkpoint if it is another than the one shown."""
     lab, pull = service.state
     name = prose.origin(lab.checkpoint)
-    line = markup.status(*prose.switched(lab.checkpoint)) if shown not in (None, name) else markup.pull(pull)
+    line = markup.pull(pull)
+    if shown not in (None, name):
+        line = markup.status(*prose.switched(lab.checkpoint)) + line
     clock = gr.Timer(active=pull is not None and pull.under_way)
     if shown == name:
         return line, clock, name, *(gr.skip() for _ in range(views))

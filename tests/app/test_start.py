@@ -1,6 +1,7 @@
 """How the app starts, and how it refuses to."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,23 @@ def test_a_folder_of_ones_own_is_served(tmp_path: Path, tiny: lmdemo.LSTMModel, 
         config = httpx.get(f"{address}/config").text
     assert "the folder mine" in config
     assert str(tmp_path) not in page + config
+
+
+def test_a_hub_that_never_answers_does_not_delay_the_page(tmp_path: Path) -> None:
+    with running_app() as (_, _, alone):
+        pass
+    patience = "60"  # seconds that the client would wait: a page that waits with it comes far too late
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        running_app(
+            LMDEMO_MODEL="someone/model",
+            HF_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            HF_HOME=str(tmp_path),
+            HF_HUB_ETAG_TIMEOUT=patience,
+            HF_HUB_DOWNLOAD_TIMEOUT=patience,
+        ) as (_, address, asking),
+    ):
+        assert asking < 2 * alone + 5
+        assert "Asking the Hub for someone/model" in httpx.get(f"{address}/config").text
+        silent.settimeout(10)
+        silent.accept()[0].close()  # it was asked, then

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -35,11 +36,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
-    """Open the page as a new visitor: `visit(width=1280, dark=False)`."""
+def visit_at(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
     contexts = []
 
-    def open_page(width: int = 1280, dark: bool = False) -> Visitor:
+    def open_page(address: str, width: int = 1280, dark: bool = False) -> Visitor:
         context = browser.new_context(viewport={"width": width, "height": 844})
         contexts.append(context)
         visitor = Visitor(context.new_page())
@@ -55,3 +56,9 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(visit_at: Callable[..., Visitor], address: str) -> Callable[..., Visitor]:
+    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`."""
+    return partial(visit_at, address)

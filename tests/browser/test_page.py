@@ -25,7 +25,7 @@ def setting(page: Page, name: str, value: str) -> None:
     """Set a number of the Generate tab, its settings unfolded."""
     box = page.get_by_role("spinbutton", name=re.compile(name))
     if not box.is_visible():
-        page.get_by_role("button", name="Words, temperature, top-k, seed").click()
+        page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
         page.wait_for_timeout(500)  # what is typed in the instant the fold opens is overwritten as it is drawn
     box.fill(value)
     box.press("Tab")

@@ -1,0 +1,90 @@
+"""`python -m lmdemo bench`: what the page costs over the bare work, as ratios and differences of one run.
+
+It starts the real app in a process of its own and talks to it over HTTP as the page does. It needs the tools
+of tests/requirements.txt. Nothing here is a pass or a fail; these are measurements, with their spread. One file
+a subject; this one puts them together.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from lmdemo.bench.app import ROOT, running_app
+from lmdemo.bench.loading import Loading, measure_loading
+from lmdemo.bench.start import Start, measure_start
+from lmdemo.bench.streaming import SETTINGS, Streaming, measure_streaming
+from lmdemo.checkpoint import load_checkpoint
+from lmdemo.evaluation import Comparison, Interval
+from lmdemo.lab import Lab
+from lmdemo.machine import this_machine
+
+__all__ = ["ROOT", "Bench", "report", "run", "running_app"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What one run of the benchmark measured."""
+
+    start: Start
+    streaming: Streaming
+    loading: Loading
+    comparison: Comparison  # int8 against fp32 on the bundled test text
+
+
+def run(rounds: int) -> Bench:
+    """Measure everything, `rounds` pairs for each ratio.
+
+    Raises:
+        LmdemoError: a process did not start, or did not answer in time.
+    """
+    start = measure_start(rounds)
+    loading = measure_loading(rounds)
+    torch.set_num_threads(1)  # as the app has it
+    lab = Lab(load_checkpoint())
+    streaming = measure_streaming(lab, rounds)
+    *_, comparison = lab.compare(min(10_000, lab.available_tokens))
+    return Bench(start, streaming, loading, comparison)
+
+
+def report(bench: Bench) -> str:
+    """The measurements as Markdown."""
+    machine = this_machine()
+    comparison, speedup = bench.comparison, bench.comparison.speedup("int8")
+    head = f"{machine.cpu} ({machine.capability}), torch {machine.torch}, {machine.engine}, {machine.threads} thread(s)"
+    table = "\n".join(f"| {what} | {figure} |" for what, figure in _rows(bench))
+    runs = (
+        f"Medians of {bench.start.page_seconds.n} runs; evaluation: {speedup.n} blocks of"
+        f" {comparison.tokens:,} words in all, window {comparison.window}."
+    )
+    return f"{head}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
+
+
+def _rows(bench: Bench) -> list[tuple[str, str]]:
+    start, streaming, loading = bench.start, bench.streaming, bench.loading
+    imports, page = start.imports_seconds.median, start.page_seconds.median
+    fp32, int8 = bench.comparison.results["fp32"], bench.comparison.results["int8"]
+    idle = (streaming.idle_bytes - start.imports_bytes) / 1e6
+    return [
+        ("importing torch and gradio", f"{imports:.1f} s"),
+        ("start to first page, beyond that", f"{page - imports:+.1f} s"),
+        ("the start with a Hub that refuses connections, ÷ with none", _ratio(start.with_hub["refusing"])),
+        ("the start with a Hub that never answers, ÷ with none", _ratio(start.with_hub["silent"])),
+        ("idle memory beyond torch and gradio imported", f"{idle:+.0f} MB"),
+        (f"{SETTINGS.words:,} words, both variants, without a page", f"{streaming.bare_seconds.median:.2f} s"),
+        ("the same streamed through the page, ÷ without", _ratio(streaming.over_bare)),
+        (
+            f"a checkpoint of {loading.weight_bytes / 1e6:.1f} MB, from the Hub client's cache into both variants",
+            f"{loading.seconds.median:.2f} s",
+        ),
+        ("the same ÷ reading the files and quantizing alone", _ratio(loading.over_bare)),
+        ("its peak memory ÷ the fp32 weights", _ratio(loading.peak)),
+        ("evaluation, int8 ÷ fp32 speed", _ratio(bench.comparison.speedup("int8"))),
+        ("evaluation, loss fp32 and int8", f"{fp32.loss:.4f} and {int8.loss:.4f} nats a word"),
+    ]
+
+
+def _ratio(value: Interval) -> str:
+    if math.isnan(value.low):
+        return f"{value.median:.2f}"  # too few runs for an interval
+    return f"{value.median:.2f} (95 % {value.low:.2f} to {value.high:.2f})"
