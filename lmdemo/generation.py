@@ -6,16 +6,16 @@ is faster. It knows nothing of how a text is shown.
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import nn
 
 from lmdemo.inference import runner
 from lmdemo.inputs import flag, plain_text, real_number, whole_number
-from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.sampling import Drawn, Sampler, SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
 
 MAX_PROMPT = 2_000  # characters
@@ -154,10 +154,13 @@ def _snapshots(
     unk = vocabulary.id(UNK)
     banned = [] if settings.allow_unk or unk is None else [unk]
     sampler = Sampler(settings.temperature, settings.top_k, banned)
-    noise = SharedNoise(settings.seed, len(vocabulary), len(models))
+    noise = SharedNoise(settings.seed, len(vocabulary), len(models), settings.words)
     # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
     start = vocabulary.id(EOS) or 0
-    writers = {name: _Writer(model, [start, *ids], sampler, noise, vocabulary.words) for name, model in models.items()}
+    writers = {
+        name: _Writer(model, [start, *ids], sampler, partial(noise.take, number), vocabulary.words)
+        for number, (name, model) in enumerate(models.items())
+    }
     final = False
     while not final:
         for writer in writers.values():
@@ -180,7 +183,12 @@ class _Writer:
     """One variant at work: its hidden state, the words it chose, the computing seconds up to each."""
 
     def __init__(
-        self, model: nn.Module, primer: list[int], sampler: Sampler, noise: SharedNoise, vocabulary: Sequence[str]
+        self,
+        model: nn.Module,
+        primer: list[int],
+        sampler: Sampler,
+        noise: Callable[[int], Drawn],
+        vocabulary: Sequence[str],
     ) -> None:
         self.runner = runner(model)
         self.sampler, self.noise, self.vocabulary = sampler, noise, vocabulary
@@ -198,20 +206,20 @@ class _Writer:
         Inference mode is entered here, not around the generator: its state belongs to a thread, and the
         steps of a generator may run on several.
         """
-        step, pick, take = self.runner.step, self.sampler.pick, self.noise.take
-        noise = None
+        step, pick, noise, random = self.runner.step, self.sampler.pick, self.noise, self.sampler.needs_noise
         before = self.times[-1] if self.times else 0.0
-        spared = 0.0  # seconds of drawing that another variant spent on what is used here
         with torch.inference_mode():
             began = time.perf_counter()
             while len(self.words) < words:
                 logits = step(self.word)  # (ntoken,)
-                if self.sampler.needs_noise:
-                    noise, seconds_drawing = take(len(self.words))
-                    spared += seconds_drawing
-                self.word = pick(logits, noise)
+                if random:
+                    drawn = noise(len(self.words))
+                    began += drawn.spent - drawn.seconds  # what drawing costs each, whoever drew
+                    self.word = pick(logits, drawn.noise)
+                else:
+                    self.word = pick(logits)
                 self.words.append(self.vocabulary[self.word])
-                passed = time.perf_counter() - began + spared
+                passed = time.perf_counter() - began
                 self.times.append(before + passed)
                 if passed >= seconds:
                     break

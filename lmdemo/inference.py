@@ -72,6 +72,12 @@ class QuantizedRunner(Runner):
         self._lstm = [weights.param for weights in model.rnn._all_weight_values]
         self._decoder = model.decoder._packed_params._packed_params
         self._linear = torch.ops.quantized.linear_dynamic.default
+        # (ntoken, 1, ninp): a slice of it is a word as the LSTM takes it, without a lookup
+        self._rows = model.encoder.weight.detach().unsqueeze(1) if isinstance(model.encoder, nn.Embedding) else None
+
+    def step(self, word: int) -> Tensor:
+        row = self.model.encoder(torch.tensor([[word]])) if self._rows is None else self._rows[word : word + 1]
+        return self._linear(self._lstm_forward(row).view(1, -1), self._decoder, True).view(-1)
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
         """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces.
@@ -90,9 +96,13 @@ class QuantizedRunner(Runner):
             yield self._decode(piece)[:-1]
 
     def _listen(self, ids: Tensor) -> Tensor:
+        return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)
+
+    def _lstm_forward(self, embedded: Tensor) -> Tensor:
+        """From (T, 1, ninp) to (T, 1, nhid)."""
         rnn = self.model.rnn
         output, *hidden = torch.quantized_lstm(
-            self.model.encoder(ids.unsqueeze(1)),
+            embedded,
             self.hidden,
             self._lstm,
             rnn.bias,
@@ -105,7 +115,7 @@ class QuantizedRunner(Runner):
             use_dynamic=True,
         )
         self.hidden = tuple(hidden)
-        return output.squeeze(1)  # (T, nhid)
+        return output
 
     def _decode(self, output: Tensor) -> Tensor:
         return self._linear(output, self._decoder, True)  # reduce_range, as the module has it

@@ -60,28 +60,34 @@ def test_noise_is_a_function_of_seed_and_position(seed: int, position: int) -> N
 
 
 def test_noise_is_gumbel() -> None:
-    drawn = noise(1, 1, 200_000).astype(np.float64)
+    drawn = np.concatenate([noise(1, position, 33_333) for position in range(6)]).astype(np.float64)
     assert drawn.mean() == pytest.approx(0.5772, abs=0.01)  # Euler's constant
     assert drawn.var() == pytest.approx(np.pi**2 / 6, abs=0.03)
 
 
 def test_noise_is_drawn_once_for_all_variants_and_then_forgotten() -> None:
-    shared = SharedNoise(seed=2, size=50, variants=3)
-    first, spared = shared.take(7)
-    assert spared == 0
-    for _ in range(2):
-        again, spared = shared.take(7)
-        assert again is first
-        assert spared > 0  # what the first one paid is told to the others
-    assert shared._kept == {}
-    assert np.array_equal(first, noise(2, 7, 50))
+    shared = SharedNoise(seed=2, size=50, variants=3, words=100)
+    for position in range(100):
+        first, *others = (shared.take(variant, position) for variant in range(3))
+        assert np.array_equal(first.noise, noise(2, position, 50))
+        assert all(other.noise is first.noise for other in others)
+        assert all(other.seconds == first.seconds > 0 for other in others)
+        assert all(other.spent < first.spent for other in others if position % sampling.BATCH == 0)
+        assert len(shared._kept) <= sampling.BATCH + 1
 
 
 def test_noise_beyond_what_is_kept_is_drawn_again_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "KEPT_BYTES", 3 * 200)
-    shared = SharedNoise(seed=2, size=50, variants=2)
-    ahead = [shared.take(position)[0] for position in range(20)]
-    assert len(shared._kept) == 3
-    behind = [shared.take(position)[0] for position in range(20)]
-    assert all(map(np.array_equal, ahead, behind))
-    assert sum(map(lambda one, other: one is other, ahead, behind)) == 3
+    monkeypatch.setattr(sampling, "KEPT_BYTES", 10 * 200)
+    shared = SharedNoise(seed=2, size=50, variants=2, words=40)
+    for variant in range(2):  # one far ahead of the other
+        for position in range(40):
+            assert np.array_equal(shared.take(variant, position).noise, noise(2, position, 50))
+            assert len(shared._kept) <= 10
+
+
+def test_the_tail_of_the_noise_is_gumbels() -> None:
+    """The largest of n draws is Gumbel too, moved up by ln n: it is what decides."""
+    largest = np.array([noise(4, position, 10_000).max() for position in range(1_500)]) - np.log(10_000)
+    for quantile in (0.1, 0.5, 0.9, 0.99):
+        below = (largest < -np.log(-np.log(quantile))).mean()
+        assert below == pytest.approx(quantile, abs=4 * np.sqrt(quantile * (1 - quantile) / 1_500))

@@ -1,0 +1,153 @@
+"""How fast: the tutorial's loops, ours, and ONNX Runtime on the same weights, in turns, one thread.
+
+A contest lets every contestant do the same work once a round, in an order drawn anew each round, after a round that
+does not count; a ratio is taken round by round. The tutorial's loops stand here as they stood there.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmdemo.bench.peers import OnnxModel, onnx_models
+from lmdemo.evaluation import Interval, evaluate, log_softmax_, median_interval
+from lmdemo.generation import generate
+from lmdemo.lab import DEFAULT_WINDOW
+from lmdemo.model import LSTMModel
+from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.text import Vocabulary
+from lmdemo.variants import TUTORIAL, build_variants
+
+WORDS = 100  # written in a turn
+TOKENS = 1_000  # read in a turn
+TUTORIAL_WINDOW = 25  # the tutorial's bptt
+SEED = 0  # of the order of turns, and of the text of random words that a made-up model reads
+
+Ways = dict[str, Callable[[], float]]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Seconds of each round, by contestant, and what each reported of its work."""
+
+    words: int  # a turn
+    seconds: Mapping[str, tuple[float, ...]]
+    answers: Mapping[str, float]  # of an evaluation: the loss
+
+    def speed(self, name: str) -> Interval:
+        """Words a second."""
+        return median_interval(self.words / np.array(self.seconds[name]))
+
+    def ratio(self, name: str, other: str) -> Interval:
+        """The seconds of one contestant ÷ those of another, round by round."""
+        return median_interval(np.divide(self.seconds[name], self.seconds[other]))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One model, all contestants, by work; contestants are called "tutorial int8", "int8", "ONNX Runtime int8"."""
+
+    title: str
+    generation: Contest
+    evaluation: Contest  # in the tutorial's window
+    long_windows: Contest  # the tutorial's loop in its own window, the others in our default window
+
+
+def measure_speed(title: str, model: LSTMModel, vocabulary: Vocabulary, ids: Tensor, rounds: int) -> Speed:
+    """Let all contestants write, and read ids (N,), `rounds` times each."""
+    variants, peers = build_variants(model), onnx_models(model)
+    ids = ids[: TOKENS + 1]
+    return Speed(
+        title,
+        contest(_writing(variants, peers, vocabulary), WORDS, rounds),
+        contest(_reading(variants, peers, ids, TUTORIAL_WINDOW), len(ids) - 1, rounds),
+        contest(_reading(variants, peers, ids, DEFAULT_WINDOW), len(ids) - 1, rounds),
+    )
+
+
+def contest(ways: Ways, words: int, rounds: int) -> Contest:
+    """Time every way once a round, in random order, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    answers: dict[str, float] = {}
+    order = np.random.default_rng(SEED)
+    for turn in range(rounds + 1):
+        for name in order.permutation(list(ways)):
+            began = time.perf_counter()
+            answers[name] = ways[name]()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return Contest(words, {name: tuple(times) for name, times in seconds.items()}, answers)
+
+
+def tutorial_generate(model: nn.Module, vocabulary: Vocabulary, words: int, temperature: float = 1.0) -> float:
+    """The tutorial's loop; the number of words it wrote."""
+    hidden = model.init_hidden(1)
+    input_ = torch.randint(len(vocabulary), (1, 1), dtype=torch.long)
+    written = []
+    with torch.no_grad():
+        for _ in range(words):
+            output, hidden = model(input_, hidden)
+            word_weights = output.squeeze().div(temperature).exp().cpu()
+            word_idx = torch.multinomial(word_weights, 1)[0]
+            input_.fill_(word_idx)
+            written.append(vocabulary.words[word_idx])
+    return len(written)
+
+
+def tutorial_evaluate(model: nn.Module, data_source: Tensor, bptt: int = TUTORIAL_WINDOW) -> float:
+    """The tutorial's loop over data_source (N, 1); the loss."""
+    criterion = nn.CrossEntropyLoss()
+    total_loss = 0.0
+    hidden = model.init_hidden(1)
+    with torch.no_grad():
+        for i in range(0, data_source.size(0) - 1, bptt):
+            seq_len = min(bptt, len(data_source) - 1 - i)
+            data = data_source[i : i + seq_len]
+            targets = data_source[i + 1 : i + 1 + seq_len].reshape(-1)
+            output, hidden = model(data, hidden)
+            hidden = tuple(state.detach() for state in hidden)
+            output_flat = output.view(-1, output.shape[-1])
+            total_loss += len(data) * criterion(output_flat, targets).item()
+    return total_loss / (len(data_source) - 1)
+
+
+def _writing(variants: Mapping[str, nn.Module], peers: Mapping[str, OnnxModel], vocabulary: Vocabulary) -> Ways:
+    def ours(name: str) -> float:
+        *_, last = generate({name: variants[name]}, vocabulary, "", words=WORDS)
+        return len(last.writings[name].words)
+
+    def peer(model: OnnxModel) -> float:
+        sampler, noise = Sampler(1.0, 0), SharedNoise(1, len(vocabulary), 1, WORDS)
+        state, ids = model.start, np.zeros(1, np.int64)
+        for position in range(WORDS):
+            logits, state = model(ids, state)
+            ids[0] = sampler.pick(torch.from_numpy(logits[0]), noise.take(0, position).noise)
+        return WORDS
+
+    return (
+        {
+            f"tutorial {name}": lambda name=name: tutorial_generate(variants[name], vocabulary, WORDS)
+            for name in TUTORIAL
+        }
+        | {name: lambda name=name: ours(name) for name in variants}
+        | {f"ONNX Runtime {name}": lambda model=model: peer(model) for name, model in peers.items()}
+    )
+
+
+def _reading(variants: Mapping[str, nn.Module], peers: Mapping[str, OnnxModel], ids: Tensor, window: int) -> Ways:
+    def peer(model: OnnxModel) -> float:
+        state, total, numbers = model.start, 0.0, ids.numpy()
+        for start in range(0, len(ids) - 1, window):
+            targets = ids[start + 1 : start + 1 + window]
+            logits, state = model(numbers[start : start + len(targets)], state)
+            total -= log_softmax_(torch.from_numpy(logits)).gather(1, targets.unsqueeze(1)).sum().item()
+        return total / (len(ids) - 1)
+
+    return (
+        {f"tutorial {name}": lambda name=name: tutorial_evaluate(variants[name], ids.unsqueeze(1)) for name in TUTORIAL}
+        | {name: lambda name=name: evaluate(variants[name], ids, window).loss for name in variants}
+        | {f"ONNX Runtime {name}": lambda model=model: peer(model) for name, model in peers.items()}
+    )
