@@ -27,7 +27,7 @@ class Runner:
         self.hidden = model.init_hidden(1)
 
     def step(self, word: int) -> Tensor:
-        """Read one word; the logits (ntoken,) of the next, which may be overwritten and are until the next step."""
+        """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
         output = self._listen(torch.tensor([word]))  # (1, nhid)
         return self._decode(output).view(-1)
 
@@ -52,13 +52,9 @@ class Runner:
 class PackedRunner(Runner):
     """fp32 in the arrangement that was fastest here."""
 
-    def __init__(self, model: PackedLSTMModel) -> None:
-        super().__init__(model)
-        self._logits = torch.empty(1, model.config.ntoken)
-
     def step(self, word: int) -> Tensor:
         output, self.hidden = self.model.step(self.model.encoder.weight[word : word + 1], self.hidden)
-        return self.model.decode_word(output, self._logits).view(-1)
+        return self.model.decode_word(output).view(-1)
 
     def _decode(self, output: Tensor) -> Tensor:
         return self.model.decode_rows(output)

@@ -1,7 +1,7 @@
 """The same fp32 weights, laid out for this CPU: what a fair fp32 baseline runs on.
 
-The stock path is slow for reasons that are not fp32's fault. For one word, `F.linear` multiplies by a transposed
-weight that some libraries read at a fraction of memory speed, and `nn.LSTM` under oneDNN repacks its weights at
+The stock path is slow for reasons that are not fp32's fault. For one word, `F.linear` multiplies in a way that some
+libraries do at a fraction of memory speed, and `nn.LSTM` under oneDNN repacks its weights at
 every call; for a window, `F.linear` packs the decoder's weight anew each time. Here each of these three pieces of
 work has a few ways of doing it. Building a model times them on this machine and keeps the fastest; the choice can
 be read from `PackedLSTMModel.choices`. Outputs are those of the stock model up to the order of sums.
@@ -24,11 +24,11 @@ from torch.nn import functional as F
 
 from lmdemo.model import Hidden, LSTMModel
 
+PANEL = 16  # rows of a weight that are multiplied at a time, for one word
 ROWS = 100  # of a decoder's product timed, and done at a time when reading
 TRIALS = 7  # of each way; the median counts
 
-DecodeRows = Callable[[Tensor], Tensor]  # (rows, nhid) -> logits (rows, ntoken)
-DecodeWord = Callable[[Tensor, Tensor], Tensor]  # (1, nhid) -> logits (1, ntoken), written into the second argument
+Decode = Callable[[Tensor], Tensor]  # (rows, nhid) -> logits (rows, ntoken)
 Step = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # (1, ninp) and a state -> (1, nhid) and the next state
 Way = TypeVar("Way", bound=Callable)
 
@@ -53,8 +53,9 @@ class PackedLSTMModel(nn.Module):
         self.config = model.config
         self.drop, self.encoder, self.rnn, self.decoder = model.drop, model.encoder, model.rnn, model.decoder
         with torch.inference_mode():
-            self.step, step = _fastest_step(model)
-            self.decode_word, word = _fastest_word_decoder(model.decoder)
+            lstm, decoder = (_bytes(module) for module in (model.rnn, model.decoder))
+            self.step, step = _fastest_step(model, others=decoder)
+            self.decode_word, word = _fastest_word_decoder(model.decoder, others=lstm)
             self.decode_rows, rows = _fastest_rows_decoder(model.decoder)
         self.choices: tuple[Choice, ...] = (step, word, rows)
 
@@ -62,7 +63,7 @@ class PackedLSTMModel(nn.Module):
         """As `LSTMModel.forward`: ids (T, B) and a state to logits (T, B, ntoken) and the next state."""
         if input.shape == (1, 1):
             output, hidden = self.step(self.encoder(input[0]), hidden)  # (1, nhid)
-            return self.decode_word(output, output.new_empty(1, self.config.ntoken)).unsqueeze(0), hidden
+            return self.decode_word(output).unsqueeze(0), hidden
         output, hidden = self.rnn(self.encoder(input), hidden)  # (T, B, nhid)
         return self.decode_rows(output.flatten(0, 1)).view(*input.shape, -1), hidden
 
@@ -72,67 +73,98 @@ class PackedLSTMModel(nn.Module):
         return torch.zeros(shape), torch.zeros(shape)
 
 
-def _fastest_word_decoder(decoder: nn.Linear) -> tuple[DecodeWord, Choice]:
+def _fastest_word_decoder(decoder: nn.Linear, others: int) -> tuple[Decode, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
-    transposed = weight.t().contiguous()  # (nhid, ntoken)
-    ways: dict[str, DecodeWord] = {
-        "stock": lambda output, out: torch.addmm(bias, output, weight.t(), out=out),
-        "transposed weight": lambda output, out: torch.addmm(bias, output, transposed, out=out),
+    transposed, panels = weight.t().contiguous(), _Panels(weight, bias)
+    ways: dict[str, Decode] = {
+        "stock": lambda output: F.linear(output, weight, bias),
+        "transposed weight": lambda output: torch.addmm(bias, output, transposed),
+        f"panels of {PANEL}": panels,
     }
-    example = torch.zeros(1, weight.shape[1]), torch.empty(1, weight.shape[0])
-    return _fastest("decoder, one word", ways, *example)
+    return _fastest("decoder, one word", ways, torch.zeros(1, weight.shape[1]), others=others)
 
 
-def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[DecodeRows, Choice]:
+def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[Decode, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
-    ways: dict[str, DecodeRows] = {"stock": lambda output: F.linear(output, weight, bias)}
+    ways: dict[str, Decode] = {"stock": lambda output: F.linear(output, weight, bias)}
     if torch.backends.mkldnn.is_available():
         ways["packed by oneDNN"] = packed_linear(weight, bias, ROWS)
     return _fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
 
 
-def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> DecodeRows:
+def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Decode:
     """`F.linear` with a weight that oneDNN has packed beforehand, for about `rows` rows at a time."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     linear = torch.ops.mkldnn._linear_pointwise.default
     return lambda output: linear(output, packed, bias, "none", [], "")
 
 
-def _fastest_step(model: LSTMModel) -> tuple[Step, Choice]:
+def _fastest_step(model: LSTMModel, others: int) -> tuple[Step, Choice]:
     hidden = (torch.zeros(model.config.nlayers, 1, model.config.nhid),) * 2
 
     def stock(word: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         output, hidden = model.rnn(word.unsqueeze(0), hidden)
         return output[0], hidden
 
-    ways: dict[str, Step] = {"stock": stock, "one product a layer": _OneProductALayer(model.rnn)}
-    return _fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden)
+    ways: dict[str, Step] = {
+        "stock": stock,
+        "a transposed product a layer": _OneProductALayer(model.rnn, _transposed),
+        f"a product in panels of {PANEL} a layer": _OneProductALayer(model.rnn, _Panels),
+    }
+    return _fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden, others=others)
+
+
+class _Panels:
+    """x W^T + b for one row x, W cut into panels of rows that lie in memory in the order in which they are read.
+
+    A product of one row with a wide transposed matrix is read a few columns at a time, which jumps from page to page
+    and defeats the processor's prefetching. A panel's rows, transposed, are one stretch of memory, and so are all
+    panels together: the weights stream in at the speed of memory.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.rows, width = weight.shape
+        panels = -(-self.rows // PANEL)
+        padded = weight.new_zeros(panels * PANEL, width + 1)  # the last panel is filled up
+        padded[: self.rows] = torch.cat([weight, bias.unsqueeze(1)], 1)
+        split = padded.view(panels, PANEL, width + 1)
+        self.weight = split[..., :width].transpose(1, 2).contiguous()  # (panels, width, PANEL)
+        self.bias = split[..., width:].transpose(1, 2).contiguous()  # (panels, 1, PANEL)
+
+    def __call__(self, row: Tensor) -> Tensor:
+        """From (1, width) to (1, rows)."""
+        products = torch.baddbmm(self.bias, row.expand(len(self.weight), *row.shape), self.weight)
+        return products.view(1, -1)[:, : self.rows]
+
+
+def _transposed(weight: Tensor, bias: Tensor) -> Decode:
+    transposed = weight.t().contiguous()
+    return lambda row: torch.addmm(bias, row, transposed)
 
 
 class _OneProductALayer:
-    """An LSTM step with one matrix product a layer: [input, hidden] × the weights, joined and transposed.
+    """An LSTM step with one matrix product a layer: [input, hidden] × the weights, joined.
 
     gates = W_ih x + b_ih + W_hh h + b_hh;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')  (torch.nn.LSTM)
     The gates are reordered to i, f, o, g, so that the three under a sigmoid lie side by side.
     """
 
-    def __init__(self, rnn: nn.LSTM) -> None:
+    def __init__(self, rnn: nn.LSTM, arrange: Callable[[Tensor, Tensor], Decode]) -> None:
         self.width = rnn.hidden_size
-        self.weights: list[Tensor] = []  # (layer's input + nhid, 4 nhid) each
-        self.biases: list[Tensor] = []  # (4 nhid,) each
+        self.products: list[Decode] = []  # each from (1, layer's input + nhid) to (1, 4 nhid)
         for layer in range(rnn.num_layers):
             w_ih, w_hh, b_ih, b_hh = (
-                getattr(rnn, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                getattr(rnn, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
-            self.weights.append(_sigmoids_first(torch.cat([w_ih, w_hh], 1)).t().contiguous())
-            self.biases.append(_sigmoids_first(b_ih + b_hh))
+            weight = _sigmoids_first(torch.cat([w_ih, w_hh], 1))
+            self.products.append(arrange(weight, _sigmoids_first(b_ih + b_hh)))
 
     def __call__(self, word: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         before, cells = hidden[0], hidden[1].clone()  # (nlayers, 1, nhid)
         after = torch.empty_like(before)
         output = word
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            gates = torch.addmm(bias, torch.cat([output, before[layer]], 1), weight)  # (1, 4 nhid)
+        for layer, product in enumerate(self.products):
+            gates = product(torch.cat([output, before[layer]], 1))  # (1, 4 nhid)
             gates[:, : 3 * self.width].sigmoid_()
             input_gate, forget_gate, output_gate, candidate = gates.chunk(4, 1)
             cell = cells[layer].mul_(forget_gate).addcmul_(input_gate, candidate.tanh_())
@@ -146,11 +178,21 @@ def _sigmoids_first(gates: Tensor) -> Tensor:
     return torch.cat([i, f, o, g])
 
 
-def _fastest(work: str, ways: Mapping[str, Way], *example: object) -> tuple[Way, Choice]:
-    """Time each way on the example, in turns, and keep the one with the least median."""
+def _bytes(module: nn.Module) -> int:
+    return sum(parameter.nbytes for parameter in module.parameters())
+
+
+def _fastest(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
+    """Time each way on the example, in turns, and keep the one with the least median.
+
+    Between two calls `others` bytes are read, as the rest of a model's weights are between two words: what is left in
+    the caches decides which way is fastest.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    elsewhere = torch.zeros(max(1, others // 4))
     for trial in range(TRIALS + 1):
         for name, way in ways.items():
+            elsewhere.max()
             began = time.perf_counter()
             way(*example)
             if trial:  # the first call of each is a warm-up
