@@ -173,16 +173,20 @@ def _confirm(found: str) -> bool:
 
 
 def _add_bench(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("bench", help="measure start, streaming, memory and speed on this machine")
-    command.add_argument("--rounds", type=int, default=8, help="pairs of runs for a ratio (default: %(default)s)")
+    command = commands.add_parser("bench", help="measure speed, start, streaming and memory on this machine")
+    command.add_argument("--rounds", type=int, default=8, help="runs of each contestant (default: %(default)s)")
+    command.add_argument("--only", choices=["speed", "page"], help="one half: the loops, or what the page costs")
     command.set_defaults(run=_bench)
 
 
 def _bench(options: argparse.Namespace) -> None:
     # imported here: it needs the tools of tests/requirements.txt, which training does not
-    from lmdemo.bench import report, run
+    from lmdemo import bench
 
-    print(report(run(options.rounds)))
+    if options.only != "page":
+        print(bench.report_speed(bench.run_speed(options.rounds)), flush=True)
+    if options.only != "speed":
+        print(bench.report(bench.run(options.rounds)))
 
 
 if __name__ == "__main__":

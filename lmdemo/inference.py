@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
-from lmdemo.packed import ROWS, PackedLSTMModel
+from lmdemo import onednn
+from lmdemo.packed import ROWS, PackedLSTMModel, fastest
 
 
 class Runner:
@@ -36,6 +37,9 @@ class Runner:
         output = self._listen(ids)  # (T, nhid)
         for start in range(0, len(output), ROWS):
             yield self._decode(output[start : start + ROWS])
+
+    def prepare_reading(self) -> None:
+        """Find out now what the first reading would find out, so that no timing pays for it."""
 
     def listen(self, ids: Tensor) -> None:
         """Read ids (T,) for the hidden state alone."""
@@ -75,21 +79,27 @@ class QuantizedRunner(Runner):
         row = self.model.encoder(torch.tensor([[word]])) if self._rows is None else self._rows[word : word + 1]
         return self._linear(self._lstm_forward(row).view(1, -1), self._decoder, True).view(-1)
 
-    def read(self, ids: Tensor) -> Iterator[Tensor]:
-        """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces.
+    def prepare_reading(self) -> None:
+        with torch.inference_mode():
+            _rows_decoder(self.model)
 
-        An engine takes the scale from the smallest and largest activation of a call. A row that holds the two of
-        the whole window goes along with each piece, so that each is quantized as the window would be.
-        """
+    def read(self, ids: Tensor) -> Iterator[Tensor]:
+        """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces."""
         output = self._listen(ids)  # (T, nhid)
-        if len(output) <= ROWS:
+        decode = _rows_decoder(self.model)
+        if isinstance(decode, onednn.Int8Linear):
+            scale = onednn.activation_scale(output)
+            for start in range(0, len(output), ROWS):
+                yield decode(output[start : start + ROWS], *scale)
+        elif len(output) <= ROWS:
             yield self._decode(output)
-            return
-        extremes = torch.zeros_like(output[:1])
-        extremes[0, 0], extremes[0, 1] = torch.aminmax(output)
-        for start in range(0, len(output), ROWS):
-            piece = torch.cat([output[start : start + ROWS], extremes])
-            yield self._decode(piece)[:-1]
+        else:
+            # The engine takes the scale from the extremes of a call: a row that holds those of the whole window
+            # goes along with each piece.
+            extremes = torch.zeros_like(output[:1])
+            extremes[0, 0], extremes[0, 1] = torch.aminmax(output)
+            for start in range(0, len(output), ROWS):
+                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-1]
 
     def _listen(self, ids: Tensor) -> Tensor:
         return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)
@@ -115,6 +125,20 @@ class QuantizedRunner(Runner):
 
     def _decode(self, output: Tensor) -> Tensor:
         return self._linear(output, self._decoder, True)  # reduce_range, as the module has it
+
+
+def _rows_decoder(model: nn.Module) -> onednn.Int8Linear | DynamicQuantizedLinear:
+    """The faster of oneDNN's kernel and the engine's own for a piece of rows, found at the first reading and kept."""
+    found = getattr(model, "_rows_decoder", None)
+    if found is None:
+        found = model.decoder
+        if onednn.available():
+            packed, example = onednn.Int8Linear(model.decoder, ROWS), torch.rand(ROWS, model.config.nhid)
+            ways = {"engine": lambda: model.decoder(example), "oneDNN": lambda: packed(example, 0.01, 0)}
+            _, choice = fastest("decoder", ways)
+            found = packed if choice.chosen == "oneDNN" else found
+        model.__dict__["_rows_decoder"] = found  # no module of the model: it is not in the state dict
+    return found
 
 
 def runner(model: nn.Module) -> Runner:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from lmdemo import onednn
 from lmdemo.model import ModelConfig
-from lmdemo.packed import packed_linear
 from lmdemo.size import Size
 from lmdemo.variants import square_linear
 
@@ -88,8 +88,8 @@ def measure_peaks() -> Peaks:
     """The rate of large square products in fp32 and in dynamically quantized int8; the best way counts."""
     one, other = torch.rand(WIDTH, WIDTH), torch.rand(WIDTH, WIDTH)
     ways: list[Callable[[], object]] = [lambda: torch.mm(one, other), lambda: F.linear(one, other)]
-    if torch.backends.mkldnn.is_available():
-        packed = packed_linear(other, None, WIDTH)
+    if onednn.available():
+        packed = onednn.packed_linear(other, None, WIDTH)
         ways.append(lambda: packed(one))
     quantized = square_linear(WIDTH)
     operations = 2 * WIDTH**3

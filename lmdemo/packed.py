@@ -8,9 +8,7 @@ be read from `PackedLSTMModel.choices`. Outputs are those of the stock model up 
 
 It knows nothing of words, sampling or loss.
 
-References
-- https://github.com/pytorch/pytorch/issues/96643 (the slow transposed product)
-- `torch.ops.mkldnn._linear_pointwise`: the operator that torch's own compiler packs linear layers with
+Reference: https://github.com/pytorch/pytorch/issues/96643 (the slow product)
 """
 
 import time
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lmdemo import onednn
 from lmdemo.model import Hidden, LSTMModel
 
 PANEL = 16  # rows of a weight that are multiplied at a time, for one word
@@ -81,22 +80,15 @@ def _fastest_word_decoder(decoder: nn.Linear, others: int) -> tuple[Decode, Choi
         "transposed weight": lambda output: torch.addmm(bias, output, transposed),
         f"panels of {PANEL}": panels,
     }
-    return _fastest("decoder, one word", ways, torch.zeros(1, weight.shape[1]), others=others)
+    return fastest("decoder, one word", ways, torch.zeros(1, weight.shape[1]), others=others)
 
 
 def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[Decode, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
     ways: dict[str, Decode] = {"stock": lambda output: F.linear(output, weight, bias)}
-    if torch.backends.mkldnn.is_available():
-        ways["packed by oneDNN"] = packed_linear(weight, bias, ROWS)
-    return _fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
-
-
-def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Decode:
-    """`F.linear` with a weight that oneDNN has packed beforehand, for about `rows` rows at a time."""
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-    linear = torch.ops.mkldnn._linear_pointwise.default
-    return lambda output: linear(output, packed, bias, "none", [], "")
+    if onednn.available():
+        ways["packed by oneDNN"] = onednn.packed_linear(weight, bias, ROWS)
+    return fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
 
 
 def _fastest_step(model: LSTMModel, others: int) -> tuple[Step, Choice]:
@@ -111,7 +103,7 @@ def _fastest_step(model: LSTMModel, others: int) -> tuple[Step, Choice]:
         "a transposed product a layer": _OneProductALayer(model.rnn, _transposed),
         f"a product in panels of {PANEL} a layer": _OneProductALayer(model.rnn, _Panels),
     }
-    return _fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden, others=others)
+    return fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden, others=others)
 
 
 class _Panels:
@@ -182,7 +174,7 @@ def _bytes(module: nn.Module) -> int:
     return sum(parameter.nbytes for parameter in module.parameters())
 
 
-def _fastest(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
+def fastest(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
     """Time each way on the example, in turns, and keep the one with the least median.
 
     Between two calls `others` bytes are read, as the rest of a model's weights are between two words: what is left in

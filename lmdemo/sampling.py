@@ -11,7 +11,7 @@ Reference: Maddison, Tarlow, Minka 2014, "A* Sampling", arXiv:1411.0030, section
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -36,9 +36,8 @@ def noise(seed: int, position: int, size: int) -> np.ndarray:
     return np.negative(np.log(values, out=values), out=values)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The noise of a position, and what it cost."""
+class Drawn(NamedTuple):
+    """The noise of a position, and what it cost; one is made for every word."""
 
     noise: np.ndarray  # (size,)
     seconds: float  # to draw it

@@ -1,10 +1,16 @@
 """Runners give what the model's own forward gives, and fp32-packed what fp32 gives."""
 
+import warnings
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
 
 import lmdemo
 from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, runner
+from lmdemo.onednn import Int8Linear, activation_scale
 from lmdemo.packed import ROWS, PackedLSTMModel
 
 IDS = torch.arange(3, 3 + 13 * 230, 13)
@@ -45,6 +51,42 @@ def test_windows_in_pieces_are_the_forwards(models: dict[str, torch.nn.Module], 
             pieces = [piece.clone() for piece in running.read(ids)]
             assert max(map(len, pieces)) <= ROWS
             assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+
+
+@pytest.mark.parametrize("decoder", ["engine", "oneDNN"])
+@pytest.mark.parametrize("name", ["int8", "int8-per-channel"])
+def test_both_kernels_of_int8_are_the_forwards(bundled: lmdemo.Checkpoint, name: str, decoder: str) -> None:
+    """Whichever was faster here: the same integers, and one scale for the activations of a window."""
+    model = lmdemo.build_variants(bundled.model, [name])[name]
+    model.__dict__["_rows_decoder"] = model.decoder if decoder == "engine" else Int8Linear(model.decoder, ROWS)
+    with torch.inference_mode():
+        expected, _ = model(IDS.unsqueeze(1), model.init_hidden(1))
+        pieces = [piece.clone() for piece in runner(model).read(IDS)]
+    assert len(pieces) == 3
+    assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+
+
+@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=20))
+def test_the_scale_of_activations_is_torchs(values: list[float]) -> None:
+    """Held against a dynamic layer that passes its inputs on: what it returns are the quantized values."""
+    inputs = torch.tensor([values])
+    scale, zero_point = activation_scale(inputs)
+    layer = nn.Sequential(nn.Linear(len(values), len(values), bias=False))
+    nn.init.eye_(layer[0].weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        identity = torch.ao.quantization.quantize_dynamic(layer, {nn.Linear})
+    mine = (torch.round(inputs * (1 / scale)).add(zero_point).clamp(0, 127) - zero_point) * scale
+    with torch.inference_mode():
+        theirs = identity(inputs)
+    assert torch.allclose(mine, theirs, atol=0.5 * scale, rtol=0.01)  # the weight 1 is rounded too
+
+
+def test_what_was_found_out_is_not_part_of_the_model(bundled: lmdemo.Checkpoint) -> None:
+    model = lmdemo.build_variants(bundled.model, ["int8"])["int8"]
+    before = lmdemo.serialized_size(model)
+    runner(model).prepare_reading()
+    assert lmdemo.serialized_size(model) == before
 
 
 def test_listening_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m lmdemo bench`: what the page costs over the bare work, as ratios and differences of one run.
+"""`python -m lmdemo bench`: how fast the loops are, and what the page costs over the bare work, each in one run.
 
 It starts the real app in a process of its own and talks to it over HTTP as the page does. It needs the tools
 of tests/requirements.txt. Nothing here is a pass or a fail; these are measurements, with their spread. One file
@@ -6,20 +6,24 @@ a subject; this one puts them together.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from lmdemo.bench.app import ROOT, running_app
-from lmdemo.bench.loading import Loading, measure_loading
+from lmdemo.bench.loading import CONFIG, Loading, measure_loading
+from lmdemo.bench.speed import TOKENS, Speed, measure_speed, speed_report
 from lmdemo.bench.start import Start, measure_start
 from lmdemo.bench.streaming import SETTINGS, Streaming, measure_streaming
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.evaluation import Comparison, Interval
 from lmdemo.lab import Lab
 from lmdemo.machine import this_machine
+from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.text import Vocabulary
 
-__all__ = ["ROOT", "Bench", "report", "run", "running_app"]
+__all__ = ["ROOT", "Bench", "report", "report_speed", "run", "run_speed", "running_app"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,33 @@ class Bench:
     comparison: Comparison  # int8 against fp32 on the bundled test text
 
 
+def run_speed(rounds: int) -> list[Speed]:
+    """The contest of loops and peers, on the bundled model and on one of the tutorial's size with random weights."""
+    torch.set_num_threads(1)  # as the app has it
+    bundled = load_checkpoint()
+    torch.manual_seed(0)
+    model = LSTMModel.from_config(CONFIG).eval()
+    made_up = Vocabulary([f"word{number}" for number in range(CONFIG.ntoken)])
+    ids = torch.randint(CONFIG.ntoken, (TOKENS + 1,))
+    return [
+        measure_speed(
+            _title("The bundled model", bundled.config), bundled.model, bundled.vocabulary, bundled.test_ids, rounds
+        ),
+        measure_speed(_title("The tutorial’s size, random weights", CONFIG), model, made_up, ids, rounds),
+    ]
+
+
+def report_speed(speeds: Sequence[Speed]) -> str:
+    """The contests as Markdown."""
+    return "\n\n".join([_head(), *map(speed_report, speeds)])
+
+
+def _title(what: str, config: ModelConfig) -> str:
+    return f"{what}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers}"
+
+
 def run(rounds: int) -> Bench:
-    """Measure everything, `rounds` pairs for each ratio.
+    """Measure what the page costs, `rounds` pairs for each ratio.
 
     Raises:
         LmdemoError: a process did not start, or did not answer in time.
@@ -49,15 +78,18 @@ def run(rounds: int) -> Bench:
 
 def report(bench: Bench) -> str:
     """The measurements as Markdown."""
-    machine = this_machine()
     comparison, speedup = bench.comparison, bench.comparison.speedup("int8")
-    head = f"{machine.cpu} ({machine.capability}), torch {machine.torch}, {machine.engine}, {machine.threads} thread(s)"
     table = "\n".join(f"| {what} | {figure} |" for what, figure in _rows(bench))
     runs = (
         f"Medians of {bench.start.page_seconds.n} runs; evaluation: {speedup.n} blocks of"
         f" {comparison.tokens:,} words in all, window {comparison.window}."
     )
-    return f"{head}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
+    return f"{_head()}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
+
+
+def _head() -> str:
+    machine = this_machine()
+    return f"{machine.cpu} ({machine.capability}), torch {machine.torch}, {machine.engine}, {machine.threads} thread(s)"
 
 
 def _rows(bench: Bench) -> list[tuple[str, str]]:

@@ -21,10 +21,26 @@ from lmdemo.sampling import Sampler, SharedNoise
 from lmdemo.text import Vocabulary
 from lmdemo.variants import TUTORIAL, build_variants
 
-WORDS = 100  # written in a turn
+WORDS = 200  # written in a turn
 TOKENS = 1_000  # read in a turn
 TUTORIAL_WINDOW = 25  # the tutorial's bptt
 SEED = 0  # of the order of turns, and of the text of random words that a made-up model reads
+
+# what is compared in the end: a contestant, another, and in which contest
+RATIOS = (
+    ("writing: tutorial fp32 ÷ fp32-packed", "generation", "tutorial fp32", "fp32-packed"),
+    ("writing: tutorial int8 ÷ int8", "generation", "tutorial int8", "int8"),
+    ("writing: fp32-packed ÷ int8", "generation", "fp32-packed", "int8"),
+    ("writing: fp32-packed ÷ ONNX Runtime fp32", "generation", "fp32-packed", "ONNX Runtime fp32"),
+    ("writing: int8 ÷ ONNX Runtime int8", "generation", "int8", "ONNX Runtime int8"),
+    ("reading, window {tutorial}: tutorial fp32 ÷ fp32-packed", "evaluation", "tutorial fp32", "fp32-packed"),
+    ("reading, window {tutorial}: tutorial int8 ÷ int8", "evaluation", "tutorial int8", "int8"),
+    ("reading, window {tutorial}: int8 ÷ ONNX Runtime int8", "evaluation", "int8", "ONNX Runtime int8"),
+    ("reading, {tutorial} ÷ {ours}: tutorial fp32 ÷ fp32-packed", "long_windows", "tutorial fp32", "fp32-packed"),
+    ("reading, {tutorial} ÷ {ours}: tutorial int8 ÷ int8", "long_windows", "tutorial int8", "int8"),
+    ("reading, window {ours}: fp32-packed ÷ int8", "long_windows", "fp32-packed", "int8"),
+    ("reading, window {ours}: int8 ÷ ONNX Runtime int8", "long_windows", "int8", "ONNX Runtime int8"),
+)
 
 Ways = dict[str, Callable[[], float]]
 
@@ -66,6 +82,41 @@ def measure_speed(title: str, model: LSTMModel, vocabulary: Vocabulary, ids: Ten
         contest(_reading(variants, peers, ids, TUTORIAL_WINDOW), len(ids) - 1, rounds),
         contest(_reading(variants, peers, ids, DEFAULT_WINDOW), len(ids) - 1, rounds),
     )
+
+
+def speed_report(speed: Speed) -> str:
+    """Words a second of every contestant, and the ratios of seconds, as Markdown."""
+    head = (
+        f"| words/s | writing | reading, window {TUTORIAL_WINDOW} | reading, window {DEFAULT_WINDOW} |\n"
+        "|---|---:|---:|---:|"
+    )
+    rows = []
+    for name in speed.generation.seconds:
+        long = "" if name.startswith("tutorial") else _speed(speed.long_windows.speed(name))
+        rows.append(
+            f"| {name} | {_speed(speed.generation.speed(name))} | {_speed(speed.evaluation.speed(name))} | {long} |"
+        )
+    ratios = ["| seconds ÷ seconds | |\n|---|---:|"]
+    for label, work, name, other in RATIOS:
+        ratio = getattr(speed, work).ratio(name, other)
+        what = label.format(tutorial=TUTORIAL_WINDOW, ours=DEFAULT_WINDOW)
+        ratios.append(f"| {what} | {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) |")
+    losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "fp32-packed", "int8")}
+    told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
+    rounds = len(speed.generation.seconds["fp32"])
+    return "\n\n".join(
+        [
+            f"**{speed.title}**",
+            "\n".join([head, *rows]),
+            "\n".join(ratios),
+            f"Medians of {rounds} rounds with 95 % intervals; {WORDS} words written and {speed.evaluation.words:,} read"
+            f" in a turn. Loss: {told}.",
+        ]
+    )
+
+
+def _speed(value: Interval) -> str:
+    return f"{value.median:,.0f} ({value.low:,.0f} to {value.high:,.0f})"
 
 
 def contest(ways: Ways, words: int, rounds: int) -> Contest:

@@ -1,0 +1,68 @@
+"""Linear layers with weights that oneDNN has packed beforehand, in fp32 and in int8.
+
+torch's own compiler uses these operators; they have no public name, which is why they stand here and nowhere else.
+What they compute is what `F.linear` and a dynamically quantized linear layer compute, to rounding; packing once
+instead of at each call, and kernels that take several rows at a time, make them faster for windows of text.
+
+Reference: torch/_inductor/fx_passes (mkldnn_fusion.py, quantization.py)
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
+
+LEAST, MOST = 0, 127  # the integers that an activation may become: 7 of 8 bits, as torch's dynamic layers have it
+
+Decode = Callable[[Tensor], Tensor]  # (rows, inputs) -> (rows, outputs)
+
+
+def available() -> bool:
+    """Whether this build of torch has oneDNN."""
+    return torch.backends.mkldnn.is_available()
+
+
+def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Decode:
+    """`F.linear` with a weight packed for about `rows` rows at a time."""
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    linear = torch.ops.mkldnn._linear_pointwise.default
+    return lambda inputs: linear(inputs, packed, bias, "none", [], "")
+
+
+class Int8Linear:
+    """A dynamically quantized linear layer on the same integers, for about `rows` rows at a time."""
+
+    def __init__(self, layer: DynamicQuantizedLinear, rows: int) -> None:
+        weight = layer.weight()
+        integers = weight.int_repr()
+        self._packed = torch.ops.onednn.qlinear_prepack(integers, [rows, integers.shape[1]])
+        per_row = weight.qscheme() == torch.per_channel_affine
+        self._scales = weight.q_per_channel_scales().float() if per_row else torch.tensor([weight.q_scale()])
+        self._zero_points = torch.zeros(len(self._scales), dtype=torch.int64)  # symmetric, as the default is
+        self._bias = layer.bias()
+        self._linear = torch.ops.onednn.qlinear_pointwise.default
+
+    def __call__(self, inputs: Tensor, scale: float, zero_point: int) -> Tensor:
+        """From (rows, inputs) to (rows, outputs), the activations quantized with what `activation_scale` gave."""
+        integers = torch.round(inputs * (1 / scale)).add_(zero_point).clamp_(LEAST, MOST).to(torch.uint8)
+        packed, scales, zero_points = self._packed, self._scales, self._zero_points
+        return self._linear(
+            integers, scale, zero_point, packed, scales, zero_points, self._bias, 1.0, 0, torch.float32, "none", [], ""
+        )
+
+
+def activation_scale(inputs: Tensor) -> tuple[float, int]:
+    """Scale and zero point that a dynamic layer takes from its inputs: their range, widened to hold 0.
+
+    As in torch's ChooseQuantizationParams: of the two ends of the range, the zero point is taken from the one that
+    loses less to rounding, and rounded to an integer.
+    """
+    low, high = (float(extreme) for extreme in torch.aminmax(inputs))
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = (high - low) / (MOST - LEAST)
+    if scale == 0.0:
+        return 0.1, 0
+    from_low, from_high = LEAST - low / scale, MOST - high / scale
+    nearer_low = abs(LEAST) + abs(low / scale) < abs(MOST) + abs(high / scale)
+    return scale, round(min(max(from_low if nearer_low else from_high, LEAST), MOST))
