@@ -7,6 +7,7 @@ same folder, and how it gets here is hub.py's business; how a checkpoint comes t
 
 import json
 import math
+import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -193,8 +194,12 @@ def _read_vocabulary(path: Path, config: ModelConfig) -> Vocabulary:
 
 
 def _check_word(word: str, number: int) -> None:
-    if not word or len(word) > 200 or word.split() != [word] or not word.isprintable():
-        raise CheckpointError(f"vocab.txt, line {number + 1}: a word is 1 to 200 printable characters without spaces.")
+    """Invisible format characters pass: a corpus from the web has joiners and marks of direction in its words."""
+    controls = not word.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in word)
+    if not word or len(word) > 200 or word.split() != [word] or controls:
+        raise CheckpointError(
+            f"vocab.txt, line {number + 1}: a word is 1 to 200 characters, without spaces or control characters."
+        )
 
 
 def _read_model(path: Path, config: ModelConfig) -> LSTMModel:

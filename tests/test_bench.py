@@ -2,10 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
+import torch
 
+import lmdemo
 from lmdemo import bench
 from lmdemo.bench import loading
+from lmdemo.bench.peers import onnx_models
+from lmdemo.bench.speed import measure_speed, speed_report
 from lmdemo.errors import LmdemoError
 
 
@@ -29,3 +34,34 @@ def test_the_benchmark_measures_the_real_app() -> None:
 def test_a_process_of_the_benchmark_that_fails_is_named() -> None:
     with pytest.raises(LmdemoError, match=r"^A process of the benchmark failed: .*HF_HUB_OFFLINE is set"):
         loading._in_a_process("load_here('bench/none')", home="no/such/folder")
+
+
+def test_the_contest_does_the_same_work_by_every_contestant(bundled: lmdemo.Checkpoint) -> None:
+    speed = measure_speed("bundled", bundled.model, bundled.vocabulary, bundled.test_ids, rounds=1)
+    names = ["tutorial fp32", "tutorial int8", *lmdemo.VARIANTS, "ONNX Runtime fp32", "ONNX Runtime int8"]
+    for contest in (speed.generation, speed.evaluation, speed.long_windows):
+        assert list(contest.seconds) == names
+        assert all(len(seconds) == 1 for seconds in contest.seconds.values())
+    assert set(speed.generation.answers.values()) == {speed.generation.words}
+    loss = speed.evaluation.answers
+    for name in ("fp32", "fp32-packed", "ONNX Runtime fp32"):
+        assert loss[name] == pytest.approx(loss["tutorial fp32"], abs=1e-5)
+        assert speed.long_windows.answers[name] == pytest.approx(loss["tutorial fp32"], abs=1e-5)
+    assert loss["int8"] == pytest.approx(loss["tutorial int8"], abs=1e-5)
+    assert loss["ONNX Runtime int8"] == pytest.approx(loss["tutorial int8"], abs=0.02)  # it quantizes otherwise
+    # a single round is noisy: half of what is reached
+    assert speed.generation.ratio("tutorial fp32", "fp32-packed").median > 1.5
+    assert speed.generation.ratio("tutorial int8", "int8").median > 1.0
+    report = speed_report(speed)
+    assert re.search(r"^\| fp32-packed \| [\d,]+ \(", report, re.MULTILINE)
+    assert "| writing: tutorial fp32 ÷ fp32-packed |" in report
+
+
+def test_the_peers_graph_is_the_model(tiny: lmdemo.LSTMModel) -> None:
+    """In pieces, the state carried: logits of ONNX Runtime in fp32 are those of the model."""
+    peer, ids = onnx_models(tiny)["fp32"], torch.arange(20)
+    with torch.inference_mode():
+        expected, _ = tiny(ids.unsqueeze(1), tiny.init_hidden(1))
+    first, state = peer(ids[:7].numpy(), peer.start)
+    second, _ = peer(ids[7:].numpy(), state)
+    assert np.abs(np.concatenate([first, second]) - expected[:, 0].numpy()).max() < 1e-5

@@ -121,6 +121,13 @@ BROKEN = {
 }
 
 
+def test_a_word_may_hold_marks_that_are_not_seen(tmp_path: Path, tiny: lmdemo.LSTMModel) -> None:
+    odd = ["\ufeffthe", "می‌خواهم", "\u200eA\u200f", "x\u00ady", "\ue000"]  # a joiner, marks of direction, a soft hyphen
+    words = ["<unk>", "<eos>", *odd, *(f"w{number}" for number in range(43))]
+    lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(words))
+    assert list(lmdemo.load_checkpoint(tmp_path).vocabulary.words) == words
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_folder_is_refused_with_a_sentence(
     folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

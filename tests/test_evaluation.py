@@ -5,26 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import lmdemo
+from lmdemo.bench.speed import tutorial_evaluate
 from lmdemo.evaluation import median_interval
-
-
-def tutorial_loss(model: nn.Module, data_source: torch.Tensor, bptt: int) -> float:
-    """The tutorial's evaluate, as it stood there; data_source (N, 1)."""
-    criterion = nn.CrossEntropyLoss()
-    total_loss = 0.0
-    hidden = model.init_hidden(1)
-    with torch.no_grad():
-        for i in range(0, data_source.size(0) - 1, bptt):
-            seq_len = min(bptt, len(data_source) - 1 - i)
-            data = data_source[i : i + seq_len]
-            targets = data_source[i + 1 : i + 1 + seq_len].reshape(-1)
-            output, hidden = model(data, hidden)
-            output_flat = output.view(-1, output.shape[-1])
-            total_loss += len(data) * criterion(output_flat, targets).item()
-    return total_loss / (len(data_source) - 1)
 
 
 @pytest.mark.parametrize("window", [1, 25, 1000])
@@ -33,7 +17,7 @@ def test_the_loss_is_the_tutorials(bundled: lmdemo.Checkpoint, name: str, window
     model = lmdemo.build_variants(bundled.model, [name])[name]
     ids = bundled.test_ids[: 203 if window == 1 else 1203]
     result = lmdemo.evaluate(model, ids, window)
-    assert result.loss == pytest.approx(tutorial_loss(model, ids.unsqueeze(1), window), abs=1e-5)
+    assert result.loss == pytest.approx(tutorial_evaluate(model, ids.unsqueeze(1), window), abs=1e-5)
     assert result.tokens == len(ids) - 1
     assert result.perplexity == math.exp(result.loss)
     assert result.bits_per_word == result.loss / math.log(2)

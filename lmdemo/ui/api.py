@@ -10,36 +10,27 @@ from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.service import Service
 from lmdemo.text import detokenize
 from lmdemo.ui.stream import TURN, Snapshot
-from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
     """Add /generate, /sizes and /evaluate to the page being built."""
 
-    def generate(
-        prompt: str,
-        words: int = 100,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        seed: int = 1,
-        variants: list[str] = list(TUTORIAL),  # noqa: B006 - read only; Gradio shows it as the default
-    ) -> dict:
-        """Let every variant write on from a prompt, with the same noise at the same position.
+    def generate(prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1) -> dict:
+        """Let fp32 and int8 write on from a prompt, with the same noise at the same position.
 
         Args:
             prompt: Text to go on from; empty starts a paragraph.
-            words: How many words each variant writes, 1 to 1000.
+            words: How many words each writes, 1 to 1000.
             temperature: 0 (greedy) to 5.
             top_k: Choose among the k likeliest words, 1 to 1000; 0 is all.
             seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
-            variants: Names of variants to put beside fp32; /sizes lists them.
 
         Returns:
             Per variant its text, words, seconds and words_per_second; and first_difference, the position
             (from 0) of the first word that differs, or null.
         """
         return _generation(
-            _last(lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed), variants))
+            _last(lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)))
         )
 
     def sizes() -> list:
@@ -54,23 +45,18 @@ def build(service: Service) -> None:
             for name, size in service.lab.sizes.items()
         ]
 
-    def evaluate(
-        tokens: int = 2000,
-        window: int = 25,
-        variants: list[str] = list(TUTORIAL),  # noqa: B006 - as above
-    ) -> list:
-        """Loss and speed of every variant on the first words of the test text, measured in turns.
+    def evaluate(tokens: int = 2000, window: int = 25) -> list:
+        """Loss and speed of fp32 and int8 on the first words of the test text, measured in turns.
 
         Args:
             tokens: How many words to predict, 100 to 20000 or what the test text has.
             window: Words read in one call, 1 to 1000.
-            variants: Names of variants to put beside fp32; /sizes lists them.
 
         Returns:
             Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
             median over blocks of fp32's seconds divided by its own.
         """
-        return _comparison(_last(lambda: service.lab.compare(tokens, window, variants)))
+        return _comparison(_last(lambda: service.lab.compare(tokens, window)))
 
     gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)

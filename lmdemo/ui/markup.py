@@ -79,7 +79,7 @@ def _mark(limit: Limit | None, fastest: float) -> str:
     if limit is None or not fastest:
         return ""
     place = min(1.0, limit.writing / fastest)
-    return f'<b class="{"limit beyond" if limit.writing > fastest else "limit"}" style="left:{place:.1%}"></b>'
+    return f'<span class="{"limit beyond" if limit.writing > fastest else "limit"}" style="left:{place:.1%}"></span>'
 
 
 def _words(generation: Generation, name: str, raw: bool) -> str:

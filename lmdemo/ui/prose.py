@@ -51,6 +51,8 @@ def parting(generation: Generation) -> str:
     baseline, *others = generation.writings
     if generation.compared == 0:
         return f"{' and '.join(generation.writings)} are starting."
+    if not others:
+        return f"{generation.compared:,} words written; nothing to compare them with."
     if len(others) > 1:
         return f"First word that differs from {baseline}: {', '.join(_first(generation, name) for name in others)}."
     if generation.first_difference is None:

@@ -1,14 +1,19 @@
 """The page as a visitor meets it."""
 
+import csv
+import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+import lmdemo
 from conftest import Visitor
 
+SETTINGS = "Variants, words, temperature, top-k, seed"
 TABS = ["Generate", "Size", "Evaluate", "About"]
 Visit = Callable[..., Visitor]
 
@@ -25,7 +30,7 @@ def setting(page: Page, name: str, value: str) -> None:
     """Set a number of the Generate tab, its settings unfolded."""
     box = page.get_by_role("spinbutton", name=re.compile(name))
     if not box.is_visible():
-        page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
+        page.get_by_role("button", name=SETTINGS).click()
         page.wait_for_timeout(500)  # what is typed in the instant the fold opens is overwritten as it is drawn
     box.fill(value)
     box.press("Tab")
@@ -42,8 +47,9 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#writing section")).to_have_count(2)
     tab(page, "Evaluate")
     expect(page.locator("#measuring-status")).to_contain_text("the speed of fp32")
-    expect(page.locator("#results tbody tr")).to_have_count(2)
-    expect(page.locator("#speeds .js-plotly-plot .scatterlayer .trace")).to_have_count(2)
+    expect(page.locator("#results tbody tr")).to_have_count(3)
+    expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
+    expect(page.locator("#fidelity tbody tr")).to_have_count(2)
 
 
 def test_it_streams_and_stops_at_once(visit: Visit) -> None:
@@ -123,7 +129,8 @@ def test_sizes_are_bars_a_table_and_a_sentence(visit: Visit) -> None:
     page = visit().page
     tab(page, "Size")
     expect(page.locator(".barlayer .trace").locator("visible=true")).to_have_count(3)
-    expect(page.get_by_role("row", name=re.compile("^int8")).locator("visible=true")).to_contain_text("MB")
+    expect(page.get_by_role("row", name=re.compile("^int8 ")).locator("visible=true")).to_contain_text("MB")
+    expect(page.locator("#sizes tbody tr")).to_have_count(6)
     expect(page.get_by_text(re.compile(r"int8 takes \d+% of the bytes of fp32"))).to_be_visible()
 
 
@@ -138,11 +145,68 @@ def test_measuring_shows_progress_and_stop_keeps_what_was_measured(visit: Visit)
     expect(line).to_contain_text(re.compile(r"[\d,]+ of [\d,]+ words read"))
     button(page, "Stop").click()
     expect(line).to_contain_text(re.compile(r"Stopped after [\d,]+ of [\d,]+ words"))
-    expect(page.locator("#results tbody tr")).to_have_count(2)
+    expect(page.locator("#results tbody tr")).to_have_count(3)
     words.fill("500")
     words.press("Tab")
     button(page, "Measure").click()
-    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 25", timeout=60_000)
+    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 200", timeout=60_000)
+
+
+def variant(page: Page, name: str):  # noqa: ANN201
+    return page.get_by_role("checkbox", name=name, exact=True).locator("visible=true")
+
+
+def test_every_variant_can_write_and_be_measured(visit: Visit) -> None:
+    page = visit(390).page
+    names = list(lmdemo.VARIANTS)
+    page.get_by_role("button", name=SETTINGS).click()
+    for name in names[1:]:
+        variant(page, name).check()
+    button(page, "Write").click()
+    expect(page.locator("#writing section")).to_have_count(6)
+    expect(status(page)).to_contain_text(re.compile("^ *First word that differs from fp32: fp32-packed"))
+    expect(page.locator("#writing section h3")).to_have_text(names)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tab(page, "Evaluate")
+    for name in names[1:]:
+        variant(page, name).check()
+    words = page.get_by_role("spinbutton", name=re.compile("Words of test text"))
+    words.fill("600")
+    words.press("Tab")
+    button(page, "Measure").click()
+    expect(page.locator("#measuring-status")).to_contain_text("over 600 words", timeout=60_000)
+    expect(page.locator("#results tbody th")).to_have_text(names)
+    expect(page.locator("#fidelity tbody th")).to_have_text(names[1:])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_evaluation_can_be_taken_along(visit: Visit) -> None:
+    page = visit().page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab(page, "Evaluate")
+    expect(page.locator("#fidelity tbody tr")).to_have_count(2, timeout=60_000)
+    with page.expect_download() as download:
+        button(page, "JSON").click()
+    assert download.value.suggested_filename == "lmdemo-evaluation.json"
+    content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert list(content["variants"]) == ["fp32", "fp32-packed", "int8"]
+    with page.expect_download() as download:
+        button(page, "CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
+    assert float(rows[2]["loss"]) == content["variants"]["int8"]["loss"]
+    button(page, "Copy as Markdown").click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('| | loss |'))")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert content["machine"]["cpu"] in copied
+
+
+def test_about_says_what_each_variant_is_and_what_was_chosen_here(visit: Visit) -> None:
+    page = visit().page
+    tab(page, "About")
+    expect(page.locator("#variants dt")).to_have_text(list(lmdemo.VARIANTS))
+    expect(page.locator("#variants")).to_contain_text(
+        "Chosen here for fp32-packed by a short measurement: LSTM, one word:"
+    )
 
 
 def test_bad_input_gets_a_sentence_and_nothing_is_lost(visit: Visit) -> None:
@@ -195,7 +259,7 @@ def test_no_tab_scrolls_sideways_and_nothing_leaves_the_host(
     expect(status(page)).to_contain_text("of 80")
     tab(page, "Evaluate")
     button(page, "Measure").click()
-    expect(page.locator("#measuring-status")).to_contain_text("over 2,000 words", timeout=60_000)
+    expect(page.locator("#measuring-status")).to_contain_text("over 4,000 words", timeout=60_000)
     away = [url for url in visitor.requests if not url.startswith((address, "data:", "blob:"))]
     assert away == []
     assert len(visitor.requests) > 50
