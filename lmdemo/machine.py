@@ -18,6 +18,8 @@ class Machine:
     torch: str
     engine: str  # what computes quantized products
     threads: int  # that torch may use
+    python: str
+    system: str
 
 
 def this_machine() -> Machine:
@@ -28,6 +30,8 @@ def this_machine() -> Machine:
         torch=str(torch.__version__),  # a class of its own, which YAML would write out as such
         engine=torch.backends.quantized.engine,
         threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        system=platform.platform(terse=True),
     )
 
 

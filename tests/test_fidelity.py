@@ -136,3 +136,18 @@ def test_a_single_word_has_no_error(bundled: lmdemo.Checkpoint) -> None:
 def test_a_bad_window_gets_a_sentence_at_once(bundled: lmdemo.Checkpoint) -> None:
     with pytest.raises(lmdemo.InputError, match="Window must be"):
         fidelity({"fp32": bundled.model}, bundled.test_ids, 0)
+
+
+def test_logits_are_not_kept(bundled: lmdemo.Checkpoint) -> None:
+    """A slice four times as long needs no more memory at its peak than its ids and a few numbers a word."""
+    models = lmdemo.build_variants(bundled.model, ["fp32", "int8"])
+    peaks = []
+    for tokens in (500, 500, 2_000):  # the first one warms up
+        with torch.profiler.profile(profile_memory=True) as profile:
+            last(models, bundled.test_ids[: tokens + 1], 100)
+        sizes = np.cumsum(
+            [event.nbytes() for event in profile.profiler.kineto_results.events() if "memory" in event.name()]
+        )
+        peaks.append(sizes.max())
+    assert peaks[2] < 1.1 * peaks[1]
+    assert peaks[1] > 100 * 10_000 * 4  # the logits of a piece are seen
