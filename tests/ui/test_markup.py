@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 import lmdemo
-from lmdemo.evaluation import Interval
-from lmdemo.fidelity import Estimate
+from lmdemo.evaluation import Comparison, EvalResult, Interval
+from lmdemo.fidelity import Estimate, Fidelity
 from lmdemo.generation import Generation, GenerationSettings, Writing
 from lmdemo.limits import Limit
+from lmdemo.machine import Interference
 from lmdemo.ui import markup, prose
 
 EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]
@@ -135,3 +136,75 @@ def test_an_unknown_visitor_word_is_shown_as_text(tiny: lmdemo.LSTMModel, words:
     *_, final = lmdemo.generate({"fp32": tiny, "int8": tiny}, words, "<b>bold", words=2)
     assert "<b>" not in markup.status(prose.parting(final), prose.unknown_words(final))
     assert "&lt;b&gt;" in markup.status(prose.parting(final), prose.unknown_words(final))
+
+
+def _comparison(seconds: dict[str, list[float]], others: float | None = 0.0, stolen: float | None = 0.0) -> Comparison:
+    blocks = len(seconds["fp32"])
+    return Comparison(
+        window=25,
+        tokens=25 * blocks,
+        results={name: EvalResult(4.0, 25 * blocks, sum(times)) for name, times in seconds.items()},
+        block_tokens=(25,) * blocks,
+        block_seconds={name: tuple(times) for name, times in seconds.items()},
+        interference=Interference(sum(map(sum, seconds.values())), others, stolen),
+        final=True,
+    )
+
+
+STEADY = {"fp32": [0.20, 0.21] * 10, "fp32-packed": [0.10, 0.11] * 10, "int8": [0.05, 0.051] * 10}
+
+
+def test_a_steady_run_on_a_quiet_machine_raises_no_doubt() -> None:
+    assert prose.doubts(_comparison(STEADY)) == ""
+    assert prose.doubts(_comparison(STEADY, None, None)) == ""  # where the system does not tell
+    assert markup.warning("") == ""
+
+
+@pytest.mark.parametrize(
+    ("comparison", "sentence"),
+    [
+        (
+            _comparison(STEADY | {"int8": [0.02, 0.2] * 10}),
+            r"The spread is wide \(±\d+% for int8\): measure more words",
+        ),
+        (_comparison(STEADY, others=0.4), r"^Other processes took 40% of this machine’s processors meanwhile\.$"),
+        (_comparison(STEADY, stolen=0.05), r"^The host of this virtual machine took 5% of its processor time away\.$"),
+    ],
+)
+def test_what_makes_a_timing_doubtful_is_told(comparison: Comparison, sentence: str) -> None:
+    assert re.search(sentence, prose.doubts(comparison))
+
+
+def test_the_verdict_names_both_baselines() -> None:
+    assert prose.speed_verdict(_comparison(STEADY)) == (
+        "int8 runs at 4.06× (4.00 – 4.12) the speed of fp32, 2.08× (2.00 – 2.16) that of fp32-packed."
+    )
+
+
+def test_a_difference_within_the_noise_is_not_claimed() -> None:
+    same = {"fp32": [0.1, 0.2] * 10, "int8": [0.2, 0.1] * 10}
+    assert prose.speed_verdict(_comparison(same)).startswith("The noise on this machine hides any difference in speed")
+
+
+@pytest.mark.parametrize(
+    ("kept", "text"),
+    [
+        ((0.9995, 1.0002), "99.9%"),
+        ((0.9970, 1.0002), "99%, perhaps 99.9%"),
+        ((0.9920, 0.9980), "99%"),
+        ((0.9850, 0.9980), "perhaps 99%"),
+        ((0.9000, 0.9500), "below 99%"),
+    ],
+)
+def test_the_badge_is_the_gate_that_the_interval_passes(kept: tuple[float, float], text: str) -> None:
+    nothing = Estimate(0.0, 0.0)
+    found = Fidelity(10, nothing, nothing, nothing, kept, nothing, {}, nothing, nothing, nothing, {})
+    assert prose.badge(found) == text
+
+
+def test_why_a_variant_is_not_to_be_had_is_told_as_text() -> None:
+    html = markup.variants_list({"fp32": "As trained.", "int9": "Odd."}, "", {"int9": "int9 cannot run here: <b>."})
+    assert Reader(html).tags.count("b") == 0
+    assert "Odd. int9 cannot run here: <b>." in Reader(html).text
+    assert prose.unavailable({}) == ""
+    assert prose.unavailable({"int9": "int9 cannot run here."}) == "Not available here: int9 cannot run here."
