@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 LEAST, MOST = 0, 127  # the integers that an activation may become: 7 of 8 bits, as torch's dynamic layers have it
+SMALLEST_SCALE = 6.1e-5
+NO_SCALE = 0.1  # where all activations are 0, and any would do
 
 Decode = Callable[[Tensor], Tensor]  # (rows, inputs) -> (rows, outputs)
 
@@ -56,13 +58,13 @@ def activation_scale(inputs: Tensor) -> tuple[float, int]:
     """Scale and zero point that a dynamic layer takes from its inputs: their range, widened to hold 0.
 
     As in torch's ChooseQuantizationParams: of the two ends of the range, the zero point is taken from the one that
-    loses less to rounding, and rounded to an integer.
+    loses less to rounding, and rounded to an integer. A scale is not smaller than a threshold.
     """
     low, high = (float(extreme) for extreme in torch.aminmax(inputs))
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / (MOST - LEAST)
     if scale == 0.0:
-        return 0.1, 0
+        return NO_SCALE, 0
     from_low, from_high = LEAST - low / scale, MOST - high / scale
     nearer_low = abs(LEAST) + abs(low / scale) < abs(MOST) + abs(high / scale)
-    return scale, round(min(max(from_low if nearer_low else from_high, LEAST), MOST))
+    return max(scale, SMALLEST_SCALE), round(min(max(from_low if nearer_low else from_high, LEAST), MOST))

@@ -60,7 +60,7 @@ ROWS = {
         "Could not pull {}: the Hub did not answer in time.",
         Fault(hang="info"),
         lasts="Asking the Hub for {} … Until then this page runs on the checkpoint bundled with it.",
-        environment={"HF_HUB_ETAG_TIMEOUT": "8"},
+        environment={"HF_HUB_ETAG_TIMEOUT": "15"},
     ),
     "hangs within a file": Row(
         "Could not pull {}: the Hub did not answer in time.",
