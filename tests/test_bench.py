@@ -28,7 +28,7 @@ def test_the_benchmark_measures_the_real_app() -> None:
     report = bench.report(measured)
     assert re.search(r"\| the same streamed through the page, ÷ without \| \d\.\d\d \|", report)
     assert re.search(r"\| its peak memory ÷ the fp32 weights \| 1\.\d\d \|", report)
-    assert re.search(r"\| evaluation, int8 ÷ fp32 speed \| \d\.\d\d \(95 % \d", report)
+    assert re.search(r"\| evaluation, int8 ÷ fp32 speed \| \d\.\d\d \(95% \d", report)
 
 
 def test_a_process_of_the_benchmark_that_fails_is_named() -> None:

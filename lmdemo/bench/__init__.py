@@ -119,4 +119,4 @@ def _rows(bench: Bench) -> list[tuple[str, str]]:
 def _ratio(value: Interval) -> str:
     if math.isnan(value.low):
         return f"{value.median:.2f}"  # too few runs for an interval
-    return f"{value.median:.2f} (95 % {value.low:.2f} to {value.high:.2f})"
+    return f"{value.median:.2f} (95% {value.low:.2f} to {value.high:.2f})"

@@ -109,7 +109,7 @@ def speed_report(speed: Speed) -> str:
             f"**{speed.title}**",
             "\n".join([head, *rows]),
             "\n".join(ratios),
-            f"Medians of {rounds} rounds with 95 % intervals; {WORDS} words written and {speed.evaluation.words:,} read"
+            f"Medians of {rounds} rounds with 95% intervals; {WORDS} words written and {speed.evaluation.words:,} read"
             f" in a turn. Loss: {told}.",
         ]
     )
