@@ -5,7 +5,7 @@ from html import escape
 
 import gradio as gr
 
-from lmdemo.lab import Lab
+from lmdemo.lab import EXAMPLE_PARTS, Lab
 from lmdemo.service import Service
 from lmdemo.ui import about, api, evaluate, generate, markup, prose, size
 from lmdemo.ui.stream import QUICK
@@ -79,9 +79,10 @@ def _first_example(service: Service) -> tuple:
     if example is None:
         return tuple(gr.skip() for _ in range(4))
     seed = example.settings.seed
-    note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part in the first half."
-    if example.first_difference is None:
-        note = f"Computed here after the start, with seed {seed}."
+    note = f"Computed here after the start, with seed {seed}."
+    if example.first_difference in EXAMPLE_PARTS:
+        where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
+        note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
     return markup.status(prose.parting(example), note), generate.redraw(service, False, example), example, seed
 
 
