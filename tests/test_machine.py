@@ -32,10 +32,14 @@ def test_another_process_that_takes_a_processor_is_seen() -> None:
 
 
 def test_what_this_process_takes_is_not_interference() -> None:
-    shares = []
-    for _ in range(5):  # the machine may be busy in one of them
-        watch = Watch()
-        while watch.read().seconds < 0.5:
+    """Spinning here adds nothing to what others take; in pairs, since a busy machine has its ups and downs."""
+    added = []
+    for _ in range(5):
+        idle = Watch()
+        time.sleep(0.4)
+        others = idle.read().others
+        spinning = Watch()
+        while spinning.read().seconds < 0.4:
             pass
-        shares.append(watch.read().others)
-    assert min(shares) < 0.9 * (1 - 1 / os.cpu_count()) + 0.1
+        added.append(spinning.read().others - others)
+    assert sorted(added)[2] < 0.5 / os.cpu_count()
