@@ -9,11 +9,12 @@ from lmdemo.ui import markup
 COPIED = markup.status("Link copied.", "It writes the same texts again, on the same machine.")
 NOTHING = markup.alert("There is nothing to link to yet; press Write first.")
 
-# On another's page <gradio-app> carries the address; in a frame and on its own, the page's location is it.
-# A host that holds the page in a frame is told the height, and told again whenever it changes.
+# On another's page <gradio-app> carries the address, and beside the page the plain link that it was until now; in a
+# frame and on its own, the page's location is the address. Who holds it in a frame is told its height as it changes.
 ON_LOAD = """
 const host = element.closest("gradio-app"), page = element.closest(".gradio-container");
 const src = host && host.getAttribute("src");
+if (src) for (const child of [...host.children]) if (!child.contains(element)) child.remove();
 const address = src ? new URL(src, document.baseURI).href : location.href;
 if (page && new URL(address).searchParams.get("embed") === "1") {
   page.dataset.embedded = "";

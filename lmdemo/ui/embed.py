@@ -20,7 +20,7 @@ from lmdemo.ui.stream import QUICK
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
-THEMES = {"the reader’s system": "", "light": "light", "dark": "dark"}
+THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
 
 HOW = """
 ### On a page of your own
@@ -52,12 +52,9 @@ COMPONENT_SNIPPET = """<gradio-app src="{embedded}"{theme} container="false" eag
 <script type="module" src="{base}/gradio.js"></script>
 """
 
-# Before Gradio's own loader: addresses relative to the host page become absolute, as the front end needs them, and
-# the link inside goes once the page is drawn in its place.
+# Before Gradio's own loader: the front end needs whole addresses, and a page may give one relative to its <base>.
 PRELUDE = """for (const app of document.querySelectorAll("gradio-app[src]")) {
   app.setAttribute("src", new URL(app.getAttribute("src"), document.baseURI).href);
-  const link = [...app.childNodes];
-  app.addEventListener("render", () => link.forEach((node) => node.remove()), {once: true});
 }
 """
 
@@ -77,7 +74,7 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
     with gr.Row():
         shown = gr.Radio([name.capitalize() for name in link.TABS[:3]], value="Generate", label="Tab")
         way = gr.Radio([FRAME, COMPONENT], value=FRAME, label="As")
-        theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark, as")
+        theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
     run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
     wrong = gr.HTML()
     code = gr.Code(language="html", label="Snippet", interactive=False, elem_id="snippet")
