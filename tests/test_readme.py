@@ -8,11 +8,14 @@ import sys
 import gradio
 import yaml
 
+import lmdemo
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.service import DEFAULT_NAME
+from lmdemo.ui import link
+from lmdemo.ui.embed import snippet
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -21,6 +24,18 @@ def test_the_python_in_the_readme_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Interval(median=" in answer.stdout
+
+
+def test_the_snippets_in_the_readme_are_what_the_builder_writes() -> None:
+    query = {"tab": "size"}
+    written = [snippet("http://127.0.0.1:7860/", query, frame, "") for frame in (True, False)]
+    assert re.findall(r"```html\n(.*?)```", README, re.DOTALL) == written
+
+
+def test_the_addresses_in_the_readme_ask_for_something() -> None:
+    first, second = re.findall(r"^    (http://127\.0\.0\.1:7860/\S+)$", README, re.MULTILINE)
+    assert link.writing(first, lmdemo.VARIANTS).run
+    assert link.measuring(second, lmdemo.VARIANTS, 20_000).run
 
 
 def test_every_command_in_the_readme_is_one() -> None:

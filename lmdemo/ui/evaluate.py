@@ -1,6 +1,7 @@
 """The Evaluate tab: loss and speed of every variant on one slice of text, in turns, and how far each is from fp32."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
@@ -10,9 +11,9 @@ from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
 from lmdemo.plots import speed_bars
 from lmdemo.service import Service
-from lmdemo.ui import export, markup, prose
+from lmdemo.ui import export, link, markup, prose
 from lmdemo.ui.choice import variant_choice
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, settled, throttled
+from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, settled, throttled
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
@@ -38,11 +39,18 @@ DOWNLOAD = """(texts) => {
 }"""
 COPY = "(texts) => texts && navigator.clipboard.writeText(JSON.parse(texts).markdown)"
 
-Views = tuple[gr.HTML, gr.HTML, gr.Plot, gr.HTML, gr.HTML, gr.HTML, gr.Textbox, gr.State]
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that other parts of the page read or fill."""
+
+    controls: tuple[gr.Slider, gr.Slider, gr.CheckboxGroup]  # words of test text, window, variants
+    run: tuple[gr.components.Component, ...]  # what a run fills, in the order of `draw`
+    asked: gr.Number  # a change of it measures
 
 
-def build(service: Service) -> tuple[gr.Slider, Views]:
-    """Lay the tab out; returns what `limits` fills, and what the first results fill, in the order of `draw`."""
+def build(service: Service, asked: gr.Number) -> Parts:
+    """Lay the tab out; a change of `asked` measures."""
     variants = variant_choice(service.lab, DEFAULT_MEASURED)
     tokens, window = _slice(service.lab)
     with gr.Row(elem_classes="buttons"):
@@ -61,17 +69,22 @@ def build(service: Service) -> tuple[gr.Slider, Views]:
     gr.HTML(FIDELITY)
     texts = gr.Textbox(visible="hidden", label="The evaluation as text")
     last = gr.State(None)
-    views = (status, doubts, chart, table, fidelity, percentiles, texts, last)
+    parts = Parts((tokens, window, variants), (status, doubts, chart, table, fidelity, percentiles, texts, last), asked)
 
-    run = start.click(
-        partial(measure, service), [tokens, window, variants], list(views), show_progress_on=[status], **COMPUTING
+    run = gr.on(
+        [start.click, asked.change],
+        partial(measure, service),
+        list(parts.controls),
+        list(parts.run),
+        show_progress_on=[status],
+        **COMPUTING,
     )
     stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
     copy.click(None, texts, None, js=COPY, api_visibility="private")
     for kind, media in (("json", "application/json"), ("csv", "text/csv")):
         script = DOWNLOAD.replace("KIND", kind).replace("TYPE", media)
         files[kind].click(None, texts, None, js=script, api_visibility="private")
-    return tokens, views
+    return parts
 
 
 def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
@@ -110,6 +123,33 @@ def measure(service: Service, tokens: object, window: object, variants: object) 
         return
     for snapshot in throttled(snapshots, CHART_INTERVAL):
         yield draw(snapshot)
+
+
+def arrive(service: Service, address: object) -> tuple:
+    """What a visitor finds: what the address asks for, measured at once if it says so; without any, the first run.
+
+    Returns:
+        What `Parts.run`, `Parts.controls` and `Parts.asked` are to hold, in this order.
+    """
+    lab = service.lab
+    try:
+        asked = link.measuring(address, lab.models, lab.available_tokens)
+    except InputError as error:
+        _, *first = _first(service)
+        return markup.alert(f"In this page’s address: {error}"), *first
+    if asked is None:
+        return _first(service)
+    line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
+    controls = asked.tokens, asked.window, list(asked.variants)
+    return line, "", None, "", "", "", "", None, *controls, int(asked.run)
+
+
+def _first(service: Service) -> tuple:
+    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
+    service.start()  # already begun, unless something other than app.py launched the page
+    evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
+    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else draw(evaluation)
+    return *run, *(gr.skip() for _ in range(4))
 
 
 def stopped(last: Evaluation | None) -> str:

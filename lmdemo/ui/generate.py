@@ -3,17 +3,19 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import gradio as gr
 
 from lmdemo.errors import InputError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
-from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
+from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
-from lmdemo.ui import markup, prose
+from lmdemo.ui import link, markup, prose
+from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
-from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, settled, throttled
+from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -29,8 +31,17 @@ HOW = (
 SLOW_MOTION = 20  # times slower than it was computed
 
 
-def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
-    """Lay the tab out; returns what the page fills when it loads: status, texts, last run, seed."""
+@dataclass(frozen=True)
+class Parts:
+    """The components that other parts of the page read or fill."""
+
+    controls: tuple[gr.components.Component, ...]  # prompt, words, temperature, top-k, seed, <unk>, then variants
+    run: tuple[gr.components.Component, ...]  # status, texts, last run and its query: what a run fills
+    asked: gr.Number  # a change of it writes
+
+
+def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
+    """Lay the tab out; `address` holds that of the page, and a change of `asked` writes."""
     prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
     examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values")
     settings, variants = _settings(service.lab)
@@ -39,22 +50,25 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         another = gr.Button("New seed")
         slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
         stop = gr.Button("Stop")
+        share = gr.Button("Copy link to this run", size="sm")
         raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
     status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
     gr.HTML(HOW)
     last = gr.State(None)
+    query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
+    parts = Parts((prompt, *settings, variants), (status, texts, last, query), asked)
 
     *_, seed, _ = settings
     writing = {
         "fn": partial(write, service),
         "inputs": [raw, variants, prompt, *settings],
-        "outputs": [status, texts, last],
+        "outputs": list(parts.run),
         "show_progress_on": [status],
         **COMPUTING,
     }
     runs = [
-        gr.on([start.click, prompt.submit], **writing),
+        gr.on([start.click, prompt.submit, asked.change], **writing),
         examples.click(lambda sample: sample[0], examples, prompt, **QUICK).then(**writing),
         another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
         slowly.click(
@@ -68,7 +82,8 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
     ]
     stop.click(None, cancels=runs, api_visibility="private").then(settled(stopped), last, status, **QUICK)
     raw.change(partial(redraw, service), [raw, last], texts, **QUICK)
-    return status, texts, last, seed
+    share.click(None, [address, query], status, js=COPY, api_visibility="private")
+    return parts
 
 
 def _settings(
@@ -99,15 +114,50 @@ def _settings(
 
 
 def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:
-    """Run: status, texts and snapshot, paced for a browser; a sentence instead, for a field out of its range."""
+    """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for a field out of its range."""
     lab = service.lab
     try:
         snapshots = lab.generate(GenerationSettings(*fields), variants)
     except InputError as error:
-        yield markup.alert(str(error)), gr.skip(), gr.skip()
+        yield markup.alert(str(error)), gr.skip(), gr.skip(), gr.skip()
         return
     for snapshot in throttled(snapshots, TEXT_INTERVAL):
-        yield *draw(lab, snapshot, raw), snapshot
+        yield *draw(lab, snapshot, raw), snapshot, query_of(snapshot)
+
+
+def arrive(service: Service, address: object) -> tuple:
+    """What a visitor finds: what the address asks for, written at once if it says so; without any, an example.
+
+    Returns:
+        What `Parts.run`, `Parts.controls` and `Parts.asked` are to hold, in this order.
+    """
+    lab = service.lab
+    try:
+        asked = link.writing(address, lab.models)
+    except InputError as error:
+        _, *example = _example(service)
+        return markup.alert(f"In this page’s address: {error}"), *example
+    if asked is None:
+        return _example(service)
+    line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
+    return line, "", None, "", *astuple(asked.settings), list(asked.variants), int(asked.run)
+
+
+def _example(service: Service) -> tuple:
+    """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
+    service.start()  # already begun, unless something other than app.py launched the page
+    lab = service.lab
+    example = lab.first_example(timeout=FIRST_WAIT)
+    if example is None:
+        return tuple(gr.skip() for _ in range(12))
+    seed = example.settings.seed
+    note = f"Computed here after the start, with seed {seed}."
+    if example.first_difference in EXAMPLE_PARTS:
+        where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
+        note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
+    line = markup.status(prose.parting(example), note)
+    controls = *(gr.skip() for _ in range(4)), seed, gr.skip(), gr.skip()
+    return line, redraw(service, False, example), example, query_of(example), *controls, gr.skip()
 
 
 async def replay(service: Service, raw: bool, last: Generation | None) -> AsyncIterator[tuple[str, str]]:
@@ -131,6 +181,11 @@ def stopped(last: Generation | None) -> str:
 def redraw(service: Service, raw: bool, last: Generation | None) -> str:
     """The last texts, as text to read or as raw tokens."""
     return markup.texts(last, raw is True, service.lab.limits) if last else ""
+
+
+def query_of(run: Generation) -> str:
+    """The query string that writes a run again."""
+    return link.join("", link.Writing(run.settings, tuple(run.writings), run=True).query())
 
 
 def draw(lab: Lab, snapshot: Generation, raw: bool) -> tuple[str, str]:

@@ -5,13 +5,13 @@ from html import escape
 
 import gradio as gr
 
-from lmdemo.lab import EXAMPLE_PARTS, Lab
+from lmdemo.errors import InputError
+from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, api, evaluate, generate, markup, prose, size
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
-FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 
 LAUNCH = {
@@ -22,6 +22,7 @@ LAUNCH = {
     "run_history": False,
     "ssr_mode": False,
     "enable_monitoring": False,
+    "app_kwargs": {"routes": [embed.LOADER]},
 }
 
 
@@ -29,20 +30,26 @@ def build_page(service: Service) -> gr.Blocks:
     """The Blocks app over `service`; nothing is started."""
     lab, state = service.state
     with gr.Blocks(title="lmdemo: dynamic quantization, measured", analytics_enabled=False, fill_width=True) as page:
+        here = address.build()
+        # A change starts a run that the address asks for. Components, since a State tells of a change through the
+        # queue only; outside the tabs, since what lies in a tab that was never opened tells nothing.
+        to_write, to_measure = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(2))
         header = gr.HTML(_header(lab))
         pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Generate", id="generate"):
-                writing = generate.build(service)
+                writing = generate.build(service, here, to_write)
             with gr.Tab("Size", id="size"):
                 sizes = size.build(lab)
             with gr.Tab("Evaluate", id="evaluate"):
-                tokens, measuring = evaluate.build(service)
-            with gr.Tab("About", id="about"):
+                measuring = evaluate.build(service, to_measure)
+            with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
+                embed.build(service, about_tab, here, writing, measuring)
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
+        tokens = measuring.controls[0]
         views = [header, *sizes, tokens, *explained]
         following = {
             "fn": partial(_follow, service, len(views)),
@@ -50,10 +57,12 @@ def build_page(service: Service) -> gr.Blocks:
             "outputs": [pull, clock, shown, *views],
             **QUICK,
         }
-        page.load(**following)
+        here.input(_open, here, tabs, **QUICK)
+        # first the model that the page describes, then what its address asks of it
+        arrived = here.input(**following)
         clock.tick(**following)
-        page.load(partial(_first_example, service), None, list(writing), **QUICK)
-        page.load(partial(_first_evaluation, service, len(measuring)), None, list(measuring), **QUICK)
+        for tab, parts in ((generate, writing), (evaluate, measuring)):
+            arrived.then(partial(tab.arrive, service), here, [*parts.run, *parts.controls, parts.asked], **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     return page
 
@@ -71,26 +80,13 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
     return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), *about.draw(lab)
 
 
-def _first_example(service: Service) -> tuple:
-    """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
-    service.start()  # already begun, unless something other than app.py launched the page
-    lab = service.lab
-    example = lab.first_example(timeout=FIRST_WAIT)
-    if example is None:
-        return tuple(gr.skip() for _ in range(4))
-    seed = example.settings.seed
-    note = f"Computed here after the start, with seed {seed}."
-    if example.first_difference in EXAMPLE_PARTS:
-        where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
-        note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
-    return markup.status(prose.parting(example), note), generate.redraw(service, False, example), example, seed
-
-
-def _first_evaluation(service: Service, outputs: int) -> tuple:
-    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
-    service.start()
-    evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
-    return tuple(gr.skip() for _ in range(outputs)) if evaluation is None else evaluate.draw(evaluation)
+def _open(address: object) -> gr.Tabs:
+    """The tab that the address asks for; for one that does not exist, Generate has the sentence."""
+    try:
+        name = link.tab(address)
+    except InputError:
+        return gr.skip()
+    return gr.Tabs(selected=name) if name else gr.skip()
 
 
 def _header(lab: Lab) -> str:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 Snapshot = TypeVar("Snapshot")
 
+FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
 TEXT_INTERVAL = 0.1  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
 

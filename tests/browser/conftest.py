@@ -36,26 +36,38 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit_at(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
+def open_page(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`."""
     contexts = []
 
     def open_page(address: str, width: int = 1280, dark: bool = False) -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 844})
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
         contexts.append(context)
         visitor = Visitor(context.new_page())
         visitor.page.on("request", lambda request: visitor.requests.append(request.url))
         visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
         visitor.page.on("dialog", lambda dialog: (visitor.errors.append(dialog.message), dialog.dismiss()))
-        visitor.page.goto(f"{address}/?__theme={'dark' if dark else 'light'}")
-        visitor.page.get_by_role("tab", name="Generate", exact=True).wait_for()
-        # the first results arrive after hydration: from then on the page answers
-        visitor.page.get_by_text("Computed here after the start").wait_for(timeout=60_000)
+        visitor.page.goto(address)
         return visitor
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit_at(open_page: Callable[..., Visitor]) -> Callable[..., Visitor]:
+    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
+
+    def visit(address: str, width: int = 1280, dark: bool = False) -> Visitor:
+        visitor = open_page(f"{address}/?__theme={'dark' if dark else 'light'}", width, dark)
+        visitor.page.get_by_role("tab", name="Generate", exact=True).wait_for()
+        # the first results arrive after hydration: from then on the page answers
+        visitor.page.get_by_text("Computed here after the start").wait_for(timeout=60_000)
+        return visitor
+
+    return visit
 
 
 @pytest.fixture

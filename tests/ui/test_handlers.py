@@ -14,6 +14,7 @@ from lmdemo.service import Service
 from lmdemo.ui import evaluate, generate
 
 Answer = TypeVar("Answer")
+RUN = "?prompt=It+was&words=5&temperature=.5&seed=2&variants=int8,int4-embedding"
 
 
 def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
@@ -29,9 +30,10 @@ def service() -> Service:
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
     updates = list(generate.write(service, False, ["int8"], "It was", 120, 1.0, 0, 2, False))
-    line, texts, final = updates[-1]
+    line, texts, final, query = updates[-1]
     assert final.final
     assert generate.draw(service.lab, final, False) == (line, texts)
+    assert query == "?tab=generate&prompt=It%20was&words=120&temperature=1&top_k=0&seed=2&variants=int8&run=1"
     assert len(updates) < 60  # paced: far fewer than words
 
 
@@ -50,14 +52,39 @@ def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: 
     ((line, *rest),) = generate.write(service, False, ["int8"], *fields)
     assert sentence in line
     assert 'role="alert"' in line
-    assert rest == [gr.skip()] * 2
+    assert rest == [gr.skip()] * 3
+
+
+def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: Service) -> None:
+    line, texts, last, query, *controls, asked = generate.arrive(service, f"http://host/{RUN}&run=1")
+    assert "Starting" in line
+    assert (texts, last, query) == ("", None, "")
+    assert controls == ["It was", 5, 0.5, 0, 2, False, ["int8", "int4-embedding"]]
+    assert asked == 1
+    *_, asked = generate.arrive(service, f"http://host/{RUN}")
+    assert asked == 0
+    line, *_, tokens, window, variants, asked = evaluate.arrive(
+        service, "http://host/?tab=evaluate&tokens=300&window=9&variants=&run=1"
+    )
+    assert (tokens, window, variants, asked) == (300, 9, [], 1)
+    assert evaluate.arrive(service, f"http://host/{RUN}")[-4:] == (gr.skip(),) * 4
+
+
+def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) -> None:
+    line, texts, last, *_ = generate.arrive(service, "http://host/?words=0&run=1")
+    assert "In this page’s address: Words must be a whole number from 1 to 1,000." in line
+    assert "<section" in texts
+    assert last.final
+    line, *_, asked = evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1")
+    assert "In this page’s address: Window must be a whole number from 1 to 1,000." in line
+    assert asked == gr.skip()
 
 
 def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
     async def frames(last: lmdemo.Generation) -> list[tuple[str, str]]:
         return [frame async for frame in generate.replay(service, False, last)]
 
-    *_, (_, _, final) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
+    *_, (_, _, final, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
     replayed = finish(frames(final))
     assert len(replayed) > 1
     assert replayed[-1] == generate.draw(service.lab, final, False)

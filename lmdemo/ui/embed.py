@@ -1,0 +1,120 @@
+"""The page on other people's pages: the loader of <gradio-app>, and the builder that writes the snippet."""
+
+from functools import partial
+from html import escape
+from importlib.resources import files
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lmdemo.errors import InputError
+from lmdemo.evaluation import check_slice
+from lmdemo.generation import GenerationSettings
+from lmdemo.inputs import some_of
+from lmdemo.lab import Lab
+from lmdemo.service import Service
+from lmdemo.ui import evaluate, generate, link, markup
+from lmdemo.ui.stream import QUICK
+
+TITLE = "lmdemo: what 8 bits change"
+FRAME, COMPONENT = "iframe", "web component"
+THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
+
+HOW = """
+### On a page of your own
+
+This writes the snippet for a page of yours, with what is set on the tabs now. A frame keeps the styles of both pages
+apart. The web component `<gradio-app>` is part of the page around it: Gradio’s style sheet comes with it, and takes
+the margin of the page’s body away. Both load everything from this host, grow with what they hold, and leave a plain
+link where this host cannot be reached.
+"""
+
+# The host page has a link, and a frame of no height: a page that is reached tells its height, and the link goes.
+FRAME_SNIPPET = """<p><a href="{address}">{title}</a></p>
+<iframe src="{embedded}" title="{title}" allow="clipboard-write" scrolling="no"
+  style="display: block; width: 100%; height: 0; border: 0"></iframe>
+<script>
+  {{
+    const frame = document.currentScript.previousElementSibling, link = frame.previousElementSibling;
+    addEventListener("message", ({{source, data}}) => {{
+      if (source !== frame.contentWindow || !(data.lmdemoHeight > 0)) return;
+      frame.style.height = data.lmdemoHeight + "px";
+      link.hidden = true;
+    }});
+  }}
+</script>
+"""
+COMPONENT_SNIPPET = """<gradio-app src="{embedded}"{theme} container="false" eager="true">
+  <p><a href="{address}">{title}</a></p>
+</gradio-app>
+<script type="module" src="{base}/gradio.js"></script>
+"""
+
+# Before Gradio's own loader: the front end needs whole addresses, and a page may give one relative to its <base>.
+PRELUDE = """for (const app of document.querySelectorAll("gradio-app[src]")) {
+  app.setAttribute("src", new URL(app.getAttribute("src"), document.baseURI).href);
+}
+"""
+
+
+def _loader(_request: Request) -> Response:
+    """The script that defines <gradio-app>, which Gradio ships and does not serve; its import is relative."""
+    gradios_own = files(gr).joinpath("templates/frontend/gradio.js").read_text(encoding="utf-8")
+    return Response(PRELUDE + gradios_own, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+LOADER = Route("/gradio.js", _loader)
+
+
+def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts) -> None:
+    """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes."""
+    gr.Markdown(HOW)
+    with gr.Row():
+        shown = gr.Radio([name.capitalize() for name in link.TABS[:3]], value="Generate", label="Tab")
+        way = gr.Radio([FRAME, COMPONENT], value=FRAME, label="As")
+        theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
+    run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
+    wrong = gr.HTML()
+    code = gr.Code(language="html", label="Snippet", interactive=False, elem_id="snippet")
+    gr.on(
+        [tab.select, shown.input, way.input, theme.input, run.input],
+        partial(draw, service),
+        [address, shown, way, theme, run, *writing.controls, *measuring.controls],
+        [wrong, code],
+        **QUICK,
+    )
+
+
+def draw(service: Service, address: object, shown: object, way: object, theme: object, run: object, *controls) -> tuple:  # noqa: ANN002
+    """The snippet, or a sentence where one of the settings on the tab is out of its range."""
+    try:
+        query = _query(service.lab, shown, run is True, *controls)
+    except InputError as error:
+        return markup.alert(str(error)), gr.skip()
+    return "", snippet(str(address), query, way == FRAME, THEMES.get(str(theme), ""))
+
+
+def _query(lab: Lab, shown: object, run: bool, *controls: object) -> dict[str, str]:
+    """The parameters for a tab as it is set now."""
+    *fields, variants, tokens, window, measured = controls
+    match shown:
+        case "Generate":
+            return link.Writing(GenerationSettings(*fields), some_of("Variants", variants, lab.models), run).query()
+        case "Evaluate":
+            tokens, window = check_slice(tokens, window, lab.available_tokens)
+            return link.Measuring(tokens, window, some_of("Variants", measured, lab.models), run).query()
+    return {"tab": "size"}
+
+
+def snippet(address: str, query: dict[str, str], frame: bool, theme: str) -> str:
+    """The HTML that puts the page at `address`, asked for `query`, on another page."""
+    in_frame = {"__theme": theme} if frame and theme else {}
+    return (FRAME_SNIPPET if frame else COMPONENT_SNIPPET).format(
+        address=escape(link.join(address, query)),
+        embedded=escape(link.join(address, {"embed": "1", **in_frame, **query})),
+        base=escape(link.base(address).rstrip("/")),
+        theme=f' theme_mode="{theme}"' if theme else "",
+        title=TITLE,
+    )

@@ -1,0 +1,217 @@
+"""The page on somebody else's page, from another origin: in a frame and as a web component."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import create_server
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from conftest import Visitor
+from lmdemo.bench import ROOT
+from lmdemo.ui import embed
+
+RUN = {"tab": "generate", "prompt": "The captain", "words": "600", "seed": "5", "variants": "int8", "run": "1"}
+EXAMPLE = ROOT / "assets" / "embed.html"
+WAYS = {"frame": True, "component": False}
+Open = Callable[..., Visitor]
+Inside = Page | FrameLocator
+
+
+class Host(ThreadingHTTPServer):
+    """Another origin, with pages of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: list[str] = []
+
+    def page(self, body: str) -> str:
+        """The address of a page around `body`; of `body` itself, if it is a page."""
+        head = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        self.pages.append(body if body.startswith("<!doctype") else head + "<h1>Elsewhere</h1>" + body)
+        return f"http://localhost:{self.server_port}/{len(self.pages) - 1}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Host
+
+    def do_GET(self) -> None:
+        number = self.path.strip("/").partition("?")[0]
+        found = number.isdigit()
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(self.server.pages[int(number)].encode() if found else b"")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with Host() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def inside(page: Page, way: str) -> Inside:
+    return page.frame_locator("iframe") if way == "frame" else page
+
+
+def frame_heights(page: Page) -> list[int]:
+    """Of the frame on its page, and of what is in it; as tall as each other, nothing scrolls."""
+    content = page.frames[1].evaluate("document.documentElement.scrollHeight")
+    return [round(page.locator("iframe").bounding_box()["height"]), content]
+
+
+def assert_follows(page: Page) -> int:
+    """The frame comes to be as tall as what it holds; how tall."""
+    for _ in range(50):
+        frame, content = frame_heights(page)
+        if frame == content > 0:
+            return frame
+        page.wait_for_timeout(100)
+    pytest.fail(f"the frame has {frame} pixels, its content {content}")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("way", WAYS)
+def test_it_streams_from_another_origin(
+    host: Host, open_page: Open, address: str, way: str, width: int, dark: bool
+) -> None:
+    theme = "dark" if dark else "light"
+    url = host.page(embed.snippet(f"{address}/", RUN, WAYS[way], theme))
+    visitor = open_page(url, width, not dark)  # the snippet's theme is against the reader's system
+    page, shown = visitor.page, inside(visitor.page, way)
+    texts = shown.locator("#writing section").first
+    lengths = set()
+    while len(lengths) < 3:  # the text grows while we look
+        lengths.add(len(texts.inner_text()))
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600", timeout=60_000)
+    expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
+    for part in (".top", "footer"):
+        expect(shown.locator(f"{part} >> visible=true")).to_have_count(0)
+    colour = shown.locator("#writing").evaluate("element => getComputedStyle(element).color")
+    assert (min(map(int, re.findall(r"\d+", colour))) > 127) == dark
+    for name in ("Size", "Evaluate", "About", "Generate"):
+        shown.get_by_role("tab", name=name, exact=True).click()
+        page.wait_for_timeout(700)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        if way == "frame":
+            assert_follows(page)
+    hosts = {urlsplit(request).netloc for request in visitor.requests if request.startswith("http")}
+    assert hosts == {urlsplit(url).netloc, urlsplit(address).netloc}
+    assert visitor.errors == []
+
+
+def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page: Open, address: str) -> None:
+    query = {"tab": "generate", "words": "5", "run": "1"}
+    page = open_page(host.page(embed.snippet(f"{address}/", query, True, ""))).page
+    shown = inside(page, "frame")
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 5")
+    fold = shown.get_by_role("button", name="Variants, words, temperature, top-k, seed")
+    folded = assert_follows(page)
+    fold.click()
+    page.wait_for_timeout(1000)
+    unfolded = assert_follows(page)
+    fold.click()
+    page.wait_for_timeout(1000)
+    assert assert_follows(page) == folded < unfolded
+    page.wait_for_timeout(2000)
+    assert frame_heights(page) == [folded, folded]
+
+
+def test_it_follows_the_readers_system(host: Host, open_page: Open, address: str) -> None:
+    query = {"tab": "size"}
+    both = (embed.snippet(f"{address}/", query, frame, "") for frame in WAYS.values())
+    for way, url in zip(WAYS, map(host.page, both), strict=True):
+        page = open_page(url, dark=True).page
+        note = inside(page, way).locator(".status").locator("visible=true").first
+        for scheme, light_text in (("dark", True), ("light", False)):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(300)
+            colour = note.evaluate("element => getComputedStyle(element).color")
+            assert (min(map(int, re.findall(r"\d+", colour))) > 127) == light_text
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_the_app_cannot_be_reached_a_link_stays(host: Host, open_page: Open, way: str) -> None:
+    with create_server(("127.0.0.1", 0)) as nobody:
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+    page = open_page(host.page(embed.snippet(address, {"tab": "size"}, WAYS[way], ""))).page
+    page.wait_for_timeout(1000)
+    link = page.get_by_role("link", name=embed.TITLE)
+    expect(link).to_be_visible()
+    expect(link).to_have_attribute("href", f"{address}?tab=size")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    if way == "frame":
+        assert page.locator("iframe").bounding_box()["height"] == 0
+
+
+def test_two_components_on_a_page_each_keep_their_address(host: Host, open_page: Open, address: str) -> None:
+    parts = (embed.snippet(f"{address}/", {"tab": name}, False, "") for name in ("size", "about"))
+    page = open_page(host.page("".join(parts)) + "?tab=evaluate").page
+    for number, name in enumerate(("Size", "About")):
+        tab = page.locator("gradio-app").nth(number).get_by_role("tab", selected=True)
+        expect(tab).to_have_text(name)
+
+
+def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text.count("http") == 1  # the app is named in one place
+    url = host.page(text.replace("http://127.0.0.1:7860/", f"{address}/"))
+    visitor = open_page(url, 390)
+    page = visitor.page
+    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60")
+    expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(6)
+    expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
+    assert_follows(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    hosts = {urlsplit(request).netloc for request in visitor.requests if request.startswith("http")}
+    assert hosts == {urlsplit(url).netloc, urlsplit(address).netloc}
+    assert visitor.errors == []
+
+
+def test_the_example_page_holds_what_the_builder_writes() -> None:
+    def squeezed(html: str) -> str:
+        return re.sub(r"\s+", "", html)
+
+    text = squeezed(EXAMPLE.read_text(encoding="utf-8")).replace("gradio.js", "/gradio.js")
+    query = {"tab": "generate", "prompt": "The old house by the river", "words": "60", "seed": "3", "run": "1"}
+    assert squeezed(embed.snippet("", query, True, "")) in text
+    assert squeezed(embed.snippet("", {"tab": "size"}, False, "")) in text
+
+
+def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?tab=generate&prompt=%3Cb%3E+%22quoted%22&words=12&seed=8&variants=int8").page
+    expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
+    page.get_by_role("tab", name="About", exact=True).click()
+    written = page.locator("#snippet .cm-content")
+    expect(written).to_contain_text(f'<iframe src="{address}/?embed=1&amp;tab=generate&amp;prompt=%3Cb%3E%20%22quoted')
+    page.get_by_role("radio", name="web component").check()
+    page.get_by_role("radio", name="dark", exact=True).check()
+    page.get_by_role("checkbox", name="Run at once").check()
+    expect(written).to_contain_text('run=1" theme_mode="dark"')
+    code = written.inner_text()
+    query = {"tab": "generate", "prompt": '<b> "quoted"', "words": "12", "temperature": "1", "top_k": "0", "seed": "8"}
+    query |= {"variants": "int8", "run": "1"}
+    assert code.split() == embed.snippet(f"{address}/", query, False, "dark").split()
+    elsewhere = open_page(host.page(code)).page
+    expect(elsewhere.locator("#writing-status")).to_contain_text("of 12")
+
+
+def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?words=9").page
+    expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
+    page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
+    page.wait_for_timeout(500)  # what is typed in the instant the fold opens is overwritten as it is drawn
+    seed = page.get_by_role("spinbutton", name=re.compile("Seed"))
+    seed.fill("-1")
+    seed.press("Tab")
+    page.get_by_role("tab", name="About", exact=True).click()
+    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("Seed must be a whole number")

@@ -1,0 +1,113 @@
+"""What an address asks of the page, and the address of a run."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import lmdemo
+from conftest import Visitor
+from lmdemo.generation import GenerationSettings
+from lmdemo.ui import link
+
+PROMPT = "“A & B”? #1 + 100% of it, isn’t <i> \\ 😀"
+Open = Callable[..., Visitor]
+
+
+def line(page: Page) -> Locator:
+    return page.locator("#writing-status")
+
+
+def texts(page: Page) -> dict[str, str]:
+    """What each variant wrote."""
+    return {
+        section.get_attribute("aria-label"): section.locator("> p").inner_text()
+        for section in page.locator("#writing section").all()
+    }
+
+
+@pytest.mark.parametrize("name", link.TABS)
+def test_an_address_opens_a_tab(open_page: Open, address: str, name: str) -> None:
+    page = open_page(f"{address}/?tab={name}").page
+    expect(page.get_by_role("tab", selected=True)).to_have_text(name.capitalize())
+
+
+def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) -> None:
+    query = "?prompt=The+captain%27s&words=33&temperature=0.5&top_k=7&seed=11&variants=int4-embedding"
+    page = open_page(f"{address}/{query}").page
+    expect(line(page)).to_contain_text("Filled in from the address; press Write.")
+    page.wait_for_timeout(1500)  # for first results that would come late and overwrite it
+    expect(line(page)).to_contain_text("Filled in from the address; press Write.")
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The captain's")
+    page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
+    for name, value in {"Words": "33", "Temperature": "0.5", "Top-k": "7", "Seed": "11"}.items():
+        expect(page.get_by_role("spinbutton", name=re.compile(name)).locator("visible=true")).to_have_value(value)
+    expect(page.get_by_role("checkbox", name="int4-embedding", exact=True).locator("visible=true")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="int8", exact=True).locator("visible=true")).not_to_be_checked()
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(line(page)).to_contain_text("of 33")
+    assert list(texts(page)) == ["fp32", "int4-embedding"]
+
+
+def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, address: str) -> None:
+    settings = GenerationSettings(PROMPT, 60, 1.2, 500, 2**32 - 1, allow_unk=True)
+    asked = link.Writing(settings, ("int8", "int8-embedding"), run=True)
+    page = open_page(link.join(f"{address}/", asked.query())).page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(line(page)).to_contain_text("First word that differs from fp32")
+    page.wait_for_timeout(1500)  # to the end of the run
+    first = texts(page)
+    assert first["fp32"].startswith("“A & B”")
+    page.get_by_role("button", name="Copy link to this run").click()
+    expect(line(page).get_by_role("status")).to_contain_text("Link copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert link.writing(copied, lmdemo.VARIANTS) == asked
+    other = open_page(copied, dark=True).page
+    expect(line(other)).to_contain_text("First word that differs from fp32")
+    other.wait_for_timeout(1500)
+    assert texts(other) == first
+    assert other.get_by_role("textbox", name="Prompt").input_value() == PROMPT
+
+
+def test_without_a_clipboard_the_link_is_shown(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?words=5&seed=3&run=1").page
+    expect(line(page)).to_contain_text("of 5")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.get_by_role("button", name="Copy link to this run").click()
+    shown = line(page).get_by_role("link")
+    expect(shown).to_have_attribute("href", re.compile(f"^{address}/\\?tab=generate&prompt=.*&seed=3.*&run=1$"))
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("words=0&run=1", "In this page’s address: Words must be a whole number from 1 to 1,000."),
+        ("tab=nowhere", "In this page’s address: The tab of an address must be one of generate, size,"),
+        ("variants=%3Cimg+src=x+onerror=alert(1)%3E", "In this page’s address: Variants must be a list of names among"),
+    ],
+)
+def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str, query: str, sentence: str) -> None:
+    visitor = open_page(f"{address}/?{query}")
+    page = visitor.page
+    expect(line(page).get_by_role("alert")).to_contain_text(sentence)
+    expect(page.locator("#writing section")).to_have_count(2)  # the example
+    page.get_by_role("textbox", name="Prompt").fill("The captain")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(line(page).get_by_role("status")).to_contain_text("of 80")
+    assert visitor.errors == []
+
+
+def test_an_address_measures(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?tab=evaluate&tokens=500&window=50&variants=int8&run=1").page
+    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 50", timeout=60_000)
+    expect(page.locator("#results tbody th")).to_have_text(["fp32", "int8"])
+    expect(page.get_by_role("spinbutton", name=re.compile("Window")).locator("visible=true")).to_have_value("50")
+
+
+def test_a_bad_slice_is_a_sentence_over_the_first_results(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?tab=evaluate&window=0&run=1").page
+    expect(page.locator("#measuring-status").get_by_role("alert")).to_contain_text(
+        "In this page’s address: Window must"
+    )
+    expect(page.locator("#results tbody tr")).to_have_count(3)
