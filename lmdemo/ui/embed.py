@@ -87,7 +87,9 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
     )
 
 
-def draw(service: Service, address: object, shown: object, way: object, theme: object, run: object, *controls) -> tuple:  # noqa: ANN002
+def draw(
+    service: Service, address: object, shown: object, way: object, theme: object, run: object, *controls: object
+) -> tuple:
     """The snippet, or a sentence where one of the settings on the tab is out of its range."""
     try:
         query = _query(service.lab, shown, run is True, *controls)
