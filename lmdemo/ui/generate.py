@@ -13,6 +13,7 @@ from lmdemo.lab import EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
 from lmdemo.ui import markup, prose
 from lmdemo.ui.choice import variant_choice
+from lmdemo.ui.described import run_line, stop_button
 from lmdemo.ui.stream import COMPUTING, QUICK, TEXT_INTERVAL, settled, throttled
 
 EXAMPLES = [
@@ -38,9 +39,9 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
         slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
-        stop = gr.Button("Stop")
+        stop = stop_button()
         raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
-    status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
+    status = run_line(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
     gr.HTML(HOW)
     last = gr.State(None)
@@ -135,5 +136,5 @@ def redraw(service: Service, raw: bool, last: Generation | None) -> str:
 
 def draw(lab: Lab, snapshot: Generation, raw: bool) -> tuple[str, str]:
     """A snapshot as status and texts."""
-    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot))
+    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot), not snapshot.final)
     return line, markup.texts(snapshot, raw is True, lab.limits)
