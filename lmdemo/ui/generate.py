@@ -40,7 +40,9 @@ def build(service: Service) -> tuple[gr.HTML, gr.HTML, gr.State, gr.Number]:
         another = gr.Button("New seed")
         slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
         stop = stop_button()
-        raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
+        raw = gr.Checkbox(
+            False, label="Raw tokens", info="Words as the model has them.", container=False, elem_classes="switch"
+        )
     status = run_line(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
     gr.HTML(HOW)

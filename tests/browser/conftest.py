@@ -37,11 +37,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit_at(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
+    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`; more for its context."""
     contexts = []
 
-    def open_page(address: str, width: int = 1280, dark: bool = False) -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 844})
+    def open_page(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
+        context = browser.new_context(viewport={"width": width, "height": 844}, **more)
         contexts.append(context)
         visitor = Visitor(context.new_page())
         visitor.page.on("request", lambda request: visitor.requests.append(request.url))
@@ -60,5 +60,5 @@ def visit_at(browser: Browser) -> Iterator[Callable[..., Visitor]]:
 
 @pytest.fixture
 def visit(visit_at: Callable[..., Visitor], address: str) -> Callable[..., Visitor]:
-    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`."""
+    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`; more for its context."""
     return partial(visit_at, address)
