@@ -1,5 +1,6 @@
 """The README's Python runs as it stands, and its front matter is a Space's."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -18,12 +19,45 @@ from lmdemo.ui import link
 from lmdemo.ui.embed import snippet
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PRINTED_ADDRESS = "http://127.0.0.1:7860"
+
+
+def block(language: str, contains: str) -> str:
+    """The one block of code in that language that has these words, as the README prints it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = (code for code in blocks if contains in code)
+    return found
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_python_in_the_readme_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "Interval(median=" in answer.stdout
+    assert "Interval(median=" in output(sys.executable, "-c", block("python", "import lmdemo"))
+
+
+def test_the_library_brings_neither_the_page_nor_its_charts() -> None:
+    loaded = output(sys.executable, "-c", "import lmdemo, sys; print(*sorted(sys.modules))").split()
+    assert "lmdemo.generation" in loaded
+    assert not {"gradio", "gradio_client", "plotly", "pandas"} & set(loaded)
+
+
+def test_the_python_client_in_the_readme_runs(address: str) -> None:
+    code = block("python", "gradio_client").replace(PRINTED_ADDRESS, address)
+    answer = output(sys.executable, "-c", code)
+    assert "It was a cold night" in answer
+    assert re.search(r"^int8 \d+ 0\.\d+$", answer, re.MULTILINE)
+    assert re.search(r"^int8 \d\.\d+ \d+\.\d+$", answer, re.MULTILINE)
+
+
+def test_the_curl_in_the_readme_runs(address: str) -> None:
+    answer = output("bash", "-ec", block("sh", "curl").replace(PRINTED_ADDRESS, address))
+    results = [json.loads(line) for line in re.findall(r"^event: complete\ndata: (.*)$", answer, re.MULTILINE)]
+    (texts,), (sizes,), (rows,) = results
+    assert len(texts["int8"]["words"]) == 20
+    assert sizes[0]["ratio"] == 1
+    assert [row["tokens"] for row in rows] == [500, 500]
 
 
 def test_the_snippets_in_the_readme_are_what_the_builder_writes() -> None:

@@ -7,10 +7,11 @@ import gradio as gr
 from lmdemo import variants
 from lmdemo.lab import Lab
 from lmdemo.packed import PackedLSTMModel
-from lmdemo.ui import markup, prose
+from lmdemo.ui import export, markup, prose
+from lmdemo.ui.download import text_button
 
 HOW = """
-### How dynamic quantization works
+## How dynamic quantization works
 
 A quantized tensor holds small integers *q*, and two numbers that say what they stand for: a **scale** *s*
 and a **zero point** *z*, with value ≈ *s* · (*q* − *z*). With 8 bits *q* is one of 256 integers, so a weight
@@ -28,25 +29,25 @@ takes one byte where fp32 takes four.
 It is faster because one word at a time is limited by memory: every weight is read for every word, and int8
 has a quarter of the bytes to read. It costs little because the errors of many weights average out.
 
-### The code that ran
+## The code that ran
 """
 
-WEIGHTS = "### This model’s weights after it"
+WEIGHTS = "## This model’s weights after it"
 
 MORE = """
-### What the tutorial reported
+## What the tutorial reported
 
 These are the figures published with *Dynamic Quantization on an LSTM Word Language Model*, measured by its
 authors on their machine with a WikiText-2 model (33,278 words, LSTM 512→256 × 5), one thread. They were not
 measured here.
 
-|  | fp32 | int8 |
+| reported | fp32 | int8 |
 |---|---:|---:|
 | size | 113.9 MB | 79.7 MB |
 | loss | 5.167 | 5.168 |
 | time for the test set | 227 s | 156 s |
 
-### How to read the figures on these pages
+## How to read the figures on these pages
 
 - **Same noise.** A word is sampled as the argmax of logits ÷ temperature plus Gumbel noise. The noise depends
   on the seed and the position only, so at a position all variants meet the same random numbers, and they part
@@ -58,7 +59,7 @@ measured here.
 - **The limit.** For a word alone, the bytes of the weights ÷ the read bandwidth; for many at a time, their
   multiplications ÷ the peak rate of matrix products. Both are measured on this machine after the start.
 
-### Sources
+## Sources
 
 - James Reed, Seth Weidman: *(experimental) Dynamic Quantization on an LSTM Word Language Model*, PyTorch
   tutorials, 2019; since removed ([issue 3583](https://github.com/pytorch/tutorials/issues/3583)).
@@ -72,10 +73,10 @@ measured here.
 """
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.HTML]:
+def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Textbox]:
     """Lay the tab out; the code is read from the function that built the variant. Returns what `draw` fills."""
-    gr.Markdown("### The variants")
-    built, weights = draw(lab)
+    gr.Markdown("## The variants")
+    built, weights, texts = draw(lab)
     variants_view = gr.HTML(built, elem_id="variants")
     gr.Markdown(HOW)
     gr.Code(
@@ -83,19 +84,25 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML]:
         language="python",
         label="int8, in lmdemo/variants.py",
         interactive=False,
+        wrap_lines=True,
         elem_id="code-that-ran",
     )
     gr.Markdown(WEIGHTS)
     weights_view = gr.HTML(weights, elem_id="weights")
+    texts_view = gr.Textbox(texts, visible="hidden", label="The weights as text")
+    with gr.Row(elem_classes="buttons"):
+        text_button("Table as CSV", "lmdemo-weights", "csv", texts_view)
     gr.Markdown(MORE)
-    return variants_view, weights_view
+    return variants_view, weights_view, texts_view
 
 
-def draw(lab: Lab) -> tuple[str, str]:
-    """What each variant is, and the scales and zero points of int8, for the model in service."""
+def draw(lab: Lab) -> tuple[str, str, str]:
+    """What each variant is, the scales and zero points of int8, and these to hand out, for the model in service."""
     packed = lab.models.get(prose.FAIR)
+    weights = variants.quantized_weights(lab.models["int8"])
     chosen = prose.choices(packed) if isinstance(packed, PackedLSTMModel) else ""
     return (
         markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),
-        markup.weights_table(variants.quantized_weights(lab.models["int8"])),
+        markup.weights_table(weights),
+        export.weights(weights),
     )

@@ -13,6 +13,8 @@ from lmdemo.plots import speed_bars
 from lmdemo.service import Service
 from lmdemo.ui import export, link, markup, prose
 from lmdemo.ui.choice import variant_choice
+from lmdemo.ui.described import chart, run_line, stop_button
+from lmdemo.ui.download import picture_buttons, text_button
 from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, settled, throttled
 
 SPEED = (
@@ -29,14 +31,6 @@ FIDELITY = (
     " 99.9%; the whole 95% interval has to pass. int8 quantizes activations over a whole window, so it depends on the"
     " window a little.</p>"
 )
-DOWNLOAD = """(texts) => {
-  if (!texts) return;
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.parse(texts).KIND], {type: "TYPE"}));
-  link.download = "lmdemo-evaluation.KIND";
-  link.click();
-  URL.revokeObjectURL(link.href);
-}"""
 COPY = "(texts) => texts && navigator.clipboard.writeText(JSON.parse(texts).markdown)"
 
 
@@ -53,25 +47,30 @@ def build(service: Service, asked: gr.Number) -> Parts:
     """Lay the tab out; a change of `asked` measures."""
     variants = variant_choice(service.lab, DEFAULT_MEASURED)
     tokens, window = _slice(service.lab)
+    texts = gr.Textbox(visible="hidden", label="The evaluation as text")
     with gr.Row(elem_classes="buttons"):
         start = gr.Button("Measure", variant="primary")
-        stop = gr.Button("Stop")
+        stop = stop_button()
         copy = gr.Button("Copy as Markdown", size="sm")
-        files = {kind: gr.Button(kind.upper(), size="sm") for kind in ("json", "csv")}
-    status = gr.HTML(markup.status("Measuring on this machine …"), elem_id="measuring-status")
+        for kind in ("json", "csv"):
+            text_button(kind.upper(), "lmdemo-evaluation", kind, texts)
+    status = run_line(markup.status("Measuring on this machine …"), elem_id="measuring-status")
     doubts = gr.HTML()
     table = gr.HTML(elem_id="results")
-    chart = gr.Plot(label="Words a second", show_label=False, container=False, elem_id="speeds")
+    speeds = chart(None, "speeds", "Words a second, by variant", described_by="measuring-status")
+    with gr.Row(elem_classes="buttons"):
+        picture_buttons("speeds", "lmdemo-speed")
     gr.HTML(SPEED)
     fidelity = gr.HTML(elem_id="fidelity")
     with gr.Accordion("Percentiles", open=False):
         percentiles = gr.HTML(elem_id="percentiles")
     gr.HTML(FIDELITY)
-    texts = gr.Textbox(visible="hidden", label="The evaluation as text")
     last = gr.State(None)
-    parts = Parts((tokens, window, variants), (status, doubts, chart, table, fidelity, percentiles, texts, last), asked)
+    parts = Parts(
+        (tokens, window, variants), (status, doubts, speeds, table, fidelity, percentiles, texts, last), asked
+    )
 
-    run = gr.on(
+    measuring = gr.on(
         [start.click, asked.change],
         partial(measure, service),
         list(parts.controls),
@@ -79,11 +78,8 @@ def build(service: Service, asked: gr.Number) -> Parts:
         show_progress_on=[status],
         **COMPUTING,
     )
-    stop.click(None, cancels=[run], api_visibility="private").then(settled(stopped), last, status, **QUICK)
+    stop.click(None, cancels=[measuring], api_visibility="private").then(settled(stopped), last, status, **QUICK)
     copy.click(None, texts, None, js=COPY, api_visibility="private")
-    for kind, media in (("json", "application/json"), ("csv", "text/csv")):
-        script = DOWNLOAD.replace("KIND", kind).replace("TYPE", media)
-        files[kind].click(None, texts, None, js=script, api_visibility="private")
     return parts
 
 
@@ -170,9 +166,9 @@ def draw(snapshot: Evaluation) -> tuple:
         note = f"{prose.loss_verdict(comparison)} {prose.fidelity_verdict(run)}"
         line = markup.status(prose.speed_verdict(comparison), note)
     elif run is None:
-        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.")
+        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     else:
-        line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.")
+        line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
     timing = run is None
     return (
         line,

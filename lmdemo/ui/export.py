@@ -1,23 +1,48 @@
-"""An evaluation as JSON, as CSV, and as a Markdown table: what the buttons of the tab hand out."""
+"""What the buttons hand out: an evaluation as JSON, as CSV and as Markdown tables; sizes and weights as CSV.
+
+What a tab hands out is one JSON object, kind -> text, for the page to keep.
+"""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from lmdemo.evaluation import ORDER_SEED
 from lmdemo.lab import Evaluation
+from lmdemo.size import Size
 from lmdemo.ui import markup, prose
+from lmdemo.variants import QuantizedWeight
 
 
 def payload(evaluation: Evaluation | None) -> str:
-    """The three texts as one JSON object, for the page to keep; empty until everything has been measured."""
+    """An evaluation in its three kinds; empty until everything has been measured."""
     if evaluation is None or not evaluation.final:
         return ""
     texts = {"json": as_json(evaluation), "csv": as_csv(evaluation), "markdown": as_markdown(evaluation)}
     return json.dumps(texts, ensure_ascii=False)
+
+
+def sizes(sizes: Mapping[str, Size]) -> str:
+    """The sizes of every variant, in bytes, as CSV."""
+    return json.dumps(
+        {
+            "csv": _csv(
+                [
+                    {"variant": name, "bytes": size.total, **_flat(size.modules, "bytes_"), "ratio": size.ratio}
+                    for name, size in sizes.items()
+                ]
+            )
+        }
+    )
+
+
+def weights(weights: Sequence[QuantizedWeight]) -> str:
+    """Scale, zero point and range of every quantized weight, unrounded, as CSV."""
+    rows = [asdict(weight) | {"shape": "x".join(map(str, weight.shape))} for weight in weights]
+    return json.dumps({"csv": _csv(rows)})
 
 
 def as_json(evaluation: Evaluation) -> str:
@@ -38,12 +63,9 @@ def as_json(evaluation: Evaluation) -> str:
 def as_csv(evaluation: Evaluation) -> str:
     """A row a variant, with the settings and the machine in each."""
     common = _flat(settings(evaluation))
-    rows = [{"variant": name, **_flat(_variant(evaluation, name)), **common} for name in evaluation.comparison.results]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[-1]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return _csv(
+        [{"variant": name, **_flat(_variant(evaluation, name)), **common} for name in evaluation.comparison.results]
+    )
 
 
 def as_markdown(evaluation: Evaluation) -> str:
@@ -98,6 +120,15 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """A line a row under the last row's names: it has them all, where the first lacks what is relative to it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[-1]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _plain(value: object) -> object:

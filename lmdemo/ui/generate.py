@@ -15,6 +15,7 @@ from lmdemo.service import Service
 from lmdemo.ui import link, markup, prose
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
+from lmdemo.ui.described import run_line, stop_button
 from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, settled, throttled
 
 EXAMPLES = [
@@ -49,10 +50,12 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
         slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
-        stop = gr.Button("Stop")
+        stop = stop_button()
         share = gr.Button("Copy link to this run", size="sm")
-        raw = gr.Checkbox(False, label="Raw tokens", container=False, elem_classes="switch")
-    status = gr.HTML(markup.status("Press Write."), elem_id="writing-status")
+        raw = gr.Checkbox(
+            False, label="Raw tokens", info="Words as the model has them.", container=False, elem_classes="switch"
+        )
+    status = run_line(markup.status("Press Write."), elem_id="writing-status")
     texts = gr.HTML(elem_id="writing")
     gr.HTML(HOW)
     last = gr.State(None)
@@ -190,5 +193,5 @@ def query_of(run: Generation) -> str:
 
 def draw(lab: Lab, snapshot: Generation, raw: bool) -> tuple[str, str]:
     """A snapshot as status and texts."""
-    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot))
+    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot), not snapshot.final)
     return line, markup.texts(snapshot, raw is True, lab.limits)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-import pandas as pd
-
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.fidelity import FidelityRun
@@ -18,10 +16,11 @@ from lmdemo.ui import prose
 from lmdemo.variants import QuantizedWeight
 
 
-def status(sentence: str, note: str = "") -> str:
-    """A line that says what happened; screen readers announce it."""
+def status(sentence: str, note: str = "", under_way: bool = False) -> str:
+    """A line that says what happened, or how a run goes that is under way; see `described.run_line`."""
     extra = f'<span class="note">{escape(note)}</span>' if note else ""
-    return f'<p class="status" role="status">{escape(sentence)} {extra}</p>'
+    going = " under-way" if under_way else ""
+    return f'<p class="status{going}" role="status" aria-live="off">{escape(sentence)} {extra}</p>'
 
 
 def alert(sentence: str) -> str:
@@ -67,7 +66,7 @@ def _column(name: str, generation: Generation, raw: bool, fastest: float, limit:
     near = prose.share_of_limit(speed, limit.writing if limit else None)
     return (
         f'<section class="text" style="--variant:var(--{escape(name)})" aria-label="{escape(name)}">'
-        f"<header><h3>{escape(name)}</h3><span>{prose.rate(speed)}"
+        f"<header><h2>{escape(name)}</h2><span>{prose.rate(speed)}"
         f"{f'<small>{near}</small>' if near else ''}</span></header>"
         f'<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i>{_mark(limit, fastest)}</div>'
         f"<p>{_words(generation, name, raw)}</p></section>"
@@ -113,12 +112,12 @@ def size_table(sizes: Mapping[str, Size]) -> str:
         }
         for name, size in sizes.items()
     }
-    return _table(rows)
+    return _table(rows, "Bytes on disk by variant and module")
 
 
 def result_table(evaluation: Evaluation) -> str:
     """Loss, perplexity and speed of each variant."""
-    return _table(result_rows(evaluation))
+    return _table(result_rows(evaluation), "Loss, perplexity and speed by variant")
 
 
 def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
@@ -144,7 +143,9 @@ def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
 
 def fidelity_table(run: FidelityRun | None) -> str:
     """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
-    return _table(fidelity_rows(run)) if run and len(run.results) > 1 else ""
+    if run is None or len(run.results) < 2:
+        return ""
+    return _table(fidelity_rows(run), f"How far each variant’s predictions are from {run.baseline}’s")
 
 
 def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
@@ -176,9 +177,8 @@ def percentile_tables(run: FidelityRun | None) -> str:
         name: {_level(level): prose.signed(value, 4) for level, value in found.change_percentiles.items()}
         for name, found in others.items()
     }
-    return (
-        f"<h4>KL({escape(run.baseline)} ‖ variant), nats a word</h4>{_table(divergence)}"
-        f"<h4>Change in the probability of the right word</h4>{_table(change)}"
+    return _table(divergence, f"Percentiles of KL({run.baseline} ‖ variant), nats a word", shown=True) + _table(
+        change, "Percentiles of the change in the probability of the right word", shown=True
     )
 
 
@@ -208,11 +208,28 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> str:
                 "stand for": f"{weight.scale * weight.least:.2f} … {weight.scale * weight.most:.2f}".replace("-", "−"),
             }
             for weight in weights
-        }
+        },
+        "Scale, zero point and range of each quantized weight",
+        corner="weight",
     )
 
 
-def _table(rows: Mapping[str, Mapping[str, str]]) -> str:
-    """A table with the variants down the side; pandas escapes every cell."""
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    return f'<div class="table">{frame.to_html(border=0, justify="right", classes="results")}</div>'
+def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> str:
+    """A table with the names down the side, and a caption that is for screen readers only unless `shown`.
+
+    It scrolls sideways inside itself, from the keyboard too.
+    """
+    columns = list(next(iter(rows.values()), {}))
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in (corner, *columns))
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{escape(row.get(column, ''))}</td>" for column in columns)
+        + "</tr>"
+        for name, row in rows.items()
+    )
+    unseen = "" if shown else ' class="unseen"'
+    return (
+        f'<div class="table" role="region" tabindex="0" aria-label="{escape(caption)}"><table class="results">'
+        f"<caption{unseen}>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

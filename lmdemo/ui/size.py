@@ -4,25 +4,30 @@ import gradio as gr
 
 from lmdemo.lab import Lab
 from lmdemo.plots import size_bars
-from lmdemo.ui import markup, prose
+from lmdemo.ui import export, markup, prose
+from lmdemo.ui.described import chart
+from lmdemo.ui.download import picture_buttons, text_button
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML]:
+def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
     """Lay the tab out; returns what `draw` fills anew when another lab comes into service."""
-    sentence, chart, table = draw(lab)
-    views = (
-        gr.HTML(sentence),
-        gr.Plot(chart, label="Bytes on disk by module", show_label=False, container=False),
-        gr.HTML(table, elem_id="sizes"),
-    )
+    sentence, figure, table, texts = draw(lab)
+    sentence_view = gr.HTML(sentence, elem_id="size-sentence")
+    chart_view = chart(figure, "size-bars", "Bytes on disk, by variant and module", "size-sentence")
+    texts_view = gr.Textbox(texts, visible="hidden", label="The sizes as text")
+    with gr.Row(elem_classes="buttons"):
+        picture_buttons("size-bars", "lmdemo-sizes")
+        text_button("Table as CSV", "lmdemo-sizes", "csv", texts_view)
+    table_view = gr.HTML(table, elem_id="sizes")
     gr.HTML(
         '<p class="note">From dark to light: embedding, LSTM, decoder. MB is 10<sup>6</sup> bytes. Each file was'
         " written here with <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a"
         " few hundred bytes of its own, so the parts add up to slightly more than the whole.</p>"
     )
-    return views
+    return sentence_view, chart_view, table_view, texts_view
 
 
-def draw(lab: Lab) -> tuple[str, object, str]:
-    """Sentence, chart and table. Sizes were measured when the variants were built."""
-    return markup.status(*prose.size_sentences(lab.sizes)), size_bars(lab.sizes), markup.size_table(lab.sizes)
+def draw(lab: Lab) -> tuple[str, object, str, str]:
+    """Sentence, chart, table, and the table to hand out. Sizes were measured when the variants were built."""
+    sentence = markup.status(*prose.size_sentences(lab.sizes))
+    return sentence, size_bars(lab.sizes), markup.size_table(lab.sizes), export.sizes(lab.sizes)

@@ -37,12 +37,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`."""
+    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`; more for its context."""
     contexts = []
 
-    def open_page(address: str, width: int = 1280, dark: bool = False) -> Visitor:
+    def open_page(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
         scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, **more)
         contexts.append(context)
         visitor = Visitor(context.new_page())
         visitor.page.on("request", lambda request: visitor.requests.append(request.url))
@@ -60,8 +60,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Visitor]]:
 def visit_at(open_page: Callable[..., Visitor]) -> Callable[..., Visitor]:
     """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
 
-    def visit(address: str, width: int = 1280, dark: bool = False) -> Visitor:
-        visitor = open_page(f"{address}/?__theme={'dark' if dark else 'light'}", width, dark)
+    def visit(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
+        visitor = open_page(f"{address}/?__theme={'dark' if dark else 'light'}", width, dark, **more)
         visitor.page.get_by_role("tab", name="Generate", exact=True).wait_for()
         # the first results arrive after hydration: from then on the page answers
         visitor.page.get_by_text("Computed here after the start").wait_for(timeout=60_000)
@@ -72,5 +72,5 @@ def visit_at(open_page: Callable[..., Visitor]) -> Callable[..., Visitor]:
 
 @pytest.fixture
 def visit(visit_at: Callable[..., Visitor], address: str) -> Callable[..., Visitor]:
-    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`."""
+    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`; more for its context."""
     return partial(visit_at, address)

@@ -165,7 +165,7 @@ def test_every_variant_can_write_and_be_measured(visit: Visit) -> None:
     button(page, "Write").click()
     expect(page.locator("#writing section")).to_have_count(6)
     expect(status(page)).to_contain_text(re.compile("^ *First word that differs from fp32: fp32-packed"))
-    expect(page.locator("#writing section h3")).to_have_text(names)
+    expect(page.locator("#writing section h2")).to_have_text(names)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     tab(page, "Evaluate")
     for name in names[1:]:

@@ -44,7 +44,7 @@ def _generation(*texts: list[str], prompt: tuple[str, ...] = ()) -> Generation:
 def test_words_are_text_whatever_they_contain(raw: bool) -> None:
     html = markup.texts(_generation(EVIL, EVIL[::-1], prompt=tuple(EVIL)), raw, {})
     read = Reader(html)
-    assert set(read.tags) <= {"div", "section", "header", "h3", "span", "i", "p", "mark"}
+    assert set(read.tags) <= {"div", "section", "header", "h2", "span", "i", "p", "mark"}
     for word in EVIL[:-2]:
         assert word in read.text.replace("“", '"')
 
