@@ -237,5 +237,4 @@ def test_names_stay_in_sight_over_a_table_pushed_sideways(visit: Visit, dark: bo
     name = page.locator("#sizes tbody th").first
     assert name.bounding_box()["x"] == pytest.approx(table.bounding_box()["x"], abs=1)
     covers = name.evaluate("element => getComputedStyle(element).backgroundColor")
-    assert covers == page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert re.fullmatch(r"rgb\(\d+, \d+, \d+\)", covers)  # nothing shows through
