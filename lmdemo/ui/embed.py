@@ -77,7 +77,7 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
         theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
     run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
     wrong = gr.HTML()
-    code = gr.Code(language="html", label="Snippet", interactive=False, elem_id="snippet")
+    code = gr.Code(language="html", label="Snippet", interactive=False, wrap_lines=True, elem_id="snippet")
     gr.on(
         [tab.select, shown.input, way.input, theme.input, run.input],
         partial(draw, service),

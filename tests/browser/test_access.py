@@ -204,12 +204,12 @@ def test_a_phone_has_room_for_a_finger_and_text_to_read(visit: Visit, dark: bool
         assert page.evaluate(SMALL_TARGETS) == [], name
 
 
-# Controls a finger has less than 24 px for. A checkbox's label is its target, a link within a sentence is as high as
-# its line; the hidden tabs are Gradio's, for measuring.
+# Controls a finger has less than 24 px for. The label of a checkbox or a radio is its target, a link within a sentence
+# is as high as its line; the hidden tabs are Gradio's, for measuring.
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, input, textarea, a")]
   .filter((element) => element.checkVisibility({visibilityProperty: true}))
   .filter((element) => !element.closest("li, p, .tab-container.visually-hidden"))
-  .map((element) => element.type === "checkbox" ? element.closest("label") : element)
+  .map((element) => ["checkbox", "radio"].includes(element.type) ? element.closest("label") : element)
   .map((element) => [element.outerHTML.slice(0, 120), element.getBoundingClientRect()])
   .filter(([, box]) => Math.min(box.width, box.height) < 23.9).map(([html, box]) => [html, box.height])"""
 
