@@ -23,7 +23,7 @@ FRAME, COMPONENT = "iframe", "web component"
 THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
 
 HOW = """
-### On a page of your own
+## On a page of your own
 
 This writes the snippet for a page of yours, with what is set on the tabs now. A frame keeps the styles of both pages
 apart. The web component `<gradio-app>` is part of the page around it: Gradio’s style sheet comes with it, and takes
