@@ -22,12 +22,12 @@ from torch.nn import functional as F
 
 from lmdemo import onednn
 from lmdemo.model import Hidden, LSTMModel
+from lmdemo.onednn import Decode
 
 PANEL = 16  # rows of a weight that are multiplied at a time, for one word
 ROWS = 100  # of a decoder's product timed, and done at a time when reading
 TRIALS = 7  # of each way; the median counts
 
-Decode = Callable[[Tensor], Tensor]  # (rows, nhid) -> logits (rows, ntoken)
 Step = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # (1, ninp) and a state -> (1, nhid) and the next state
 Way = TypeVar("Way", bound=Callable)
 
@@ -66,10 +66,7 @@ class PackedLSTMModel(nn.Module):
         output, hidden = self.rnn(self.encoder(input), hidden)  # (T, B, nhid)
         return self.decode_rows(output.flatten(0, 1)).view(*input.shape, -1), hidden
 
-    def init_hidden(self, bsz: int) -> Hidden:
-        """A zero state for `bsz` streams: two tensors of (nlayers, bsz, nhid)."""
-        shape = (self.config.nlayers, bsz, self.config.nhid)
-        return torch.zeros(shape), torch.zeros(shape)
+    init_hidden = LSTMModel.init_hidden  # which needs the configuration alone
 
 
 def _fastest_word_decoder(decoder: nn.Linear, others: int) -> tuple[Decode, Choice]:
