@@ -11,17 +11,20 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import lmdemo
+from lmdemo import log
+from lmdemo.jobs import longest_from
 from lmdemo.service import Service, request_from
 from lmdemo.ui import LAUNCH, build_page
 
 try:
-    service = Service(request_from(os.environ))
+    service = Service(request_from(os.environ), longest_from(os.environ))
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
 
 demo = build_page(service)
 
 if __name__ == "__main__":
+    log.to_stderr()
     demo.launch(prevent_thread_lock=True, **LAUNCH)
     service.start()  # first results and the Hub, once the page is served: they must not delay it
     demo.block_thread()

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 
 import gradio as gr
 
-from lmdemo.errors import InputError
+from lmdemo import jobs
+from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
+from lmdemo.jobs import Job
 from lmdemo.service import Service
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import TURN, Snapshot
+from lmdemo.ui.stream import TURN, Snapshot, queue_seconds
 
 
 def build(service: Service) -> None:
@@ -30,7 +32,15 @@ def build(service: Service) -> None:
             (from 0) of the first word that differs, or null.
         """
         return _generation(
-            _last(lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)))
+            _last(
+                service,
+                Job(
+                    "api/generate",
+                    {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed},
+                    queue_seconds(),
+                ),
+                lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)),
+            )
         )
 
     def sizes() -> list:
@@ -56,18 +66,19 @@ def build(service: Service) -> None:
             Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
             median over blocks of fp32's seconds divided by its own.
         """
-        return _comparison(_last(lambda: service.lab.compare(tokens, window)))
+        job = Job("api/evaluate", {"tokens": tokens, "window": window}, queue_seconds())
+        return _comparison(_last(service, job, lambda: service.lab.compare(tokens, window)))
 
     gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)
     gr.api(evaluate, api_name="evaluate", **TURN)
 
 
-def _last(start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
-    """The final snapshot of a run; a field out of its range becomes an answer of one sentence."""
+def _last(service: Service, job: Job, start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
+    """The final snapshot of a run; what keeps it from its end becomes an answer of one sentence."""
     try:
-        *_, last = start()
-    except InputError as error:
+        *_, last = jobs.run(job, start, service.longest)
+    except LmdemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
     return last
 
