@@ -34,7 +34,8 @@ class Job:
 
     kind: str  # where it was started and what it does, as in page/generate
     asked: Mapping[str, object]  # by name
-    waited: float | None  # seconds in the queue; None if nobody knows
+    name: str | None = None  # of the event that asked for it, as the queue gave it to whoever asked
+    waited: float | None = None  # seconds in the queue; None if nobody knows
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONG
 
 def _tell(job: Job, last: Snapshot | None, seconds: float, end: _End) -> None:
     fields = {
+        "event": job.name,
         "kind": job.kind,
         "asked": {name: _loggable(value) for name, value in job.asked.items()},
         "queue_seconds": None if job.waited is None else round(job.waited, 4),

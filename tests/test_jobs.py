@@ -38,7 +38,7 @@ def writing(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> Callable[..., I
 
 
 def job(**asked: object) -> Job:
-    return Job("page/generate", asked, 0.25)
+    return Job("page/generate", asked, "0a1b", 0.25)
 
 
 def test_a_job_that_ends_is_one_line(lines: Callable, writing: Callable) -> None:
@@ -51,6 +51,7 @@ def test_a_job_that_ends_is_one_line(lines: Callable, writing: Callable) -> None
         "level": "info",
         "logger": "lmdemo.jobs",
         "message": "job",
+        "event": "0a1b",
         "kind": "page/generate",
         "asked": {"prompt": "3 characters", "words": 40, "variants": ["int8"]},
         "queue_seconds": 0.25,

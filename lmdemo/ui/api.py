@@ -11,7 +11,7 @@ from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.jobs import Job
 from lmdemo.service import Service
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import TURN, Snapshot, queue_seconds
+from lmdemo.ui.stream import TURN, Snapshot, job
 
 
 def build(service: Service) -> None:
@@ -34,11 +34,7 @@ def build(service: Service) -> None:
         return _generation(
             _last(
                 service,
-                Job(
-                    "api/generate",
-                    {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed},
-                    queue_seconds(),
-                ),
+                job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed),
                 lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)),
             )
         )
@@ -66,18 +62,18 @@ def build(service: Service) -> None:
             Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
             median over blocks of fp32's seconds divided by its own.
         """
-        job = Job("api/evaluate", {"tokens": tokens, "window": window}, queue_seconds())
-        return _comparison(_last(service, job, lambda: service.lab.compare(tokens, window)))
+        asked = job("api/evaluate", tokens=tokens, window=window)
+        return _comparison(_last(service, asked, lambda: service.lab.compare(tokens, window)))
 
     gr.api(generate, api_name="generate", **TURN)
     gr.api(sizes, api_name="sizes", concurrency_limit=None)
     gr.api(evaluate, api_name="evaluate", **TURN)
 
 
-def _last(service: Service, job: Job, start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
+def _last(service: Service, asked: Job, start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
     """The final snapshot of a run; what keeps it from its end becomes an answer of one sentence."""
     try:
-        *_, last = jobs.run(job, start, service.longest)
+        *_, last = jobs.run(asked, start, service.longest)
     except LmdemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
     return last

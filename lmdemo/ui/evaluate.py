@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import gradio as gr
 
 from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW
-from lmdemo.jobs import Job
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
 from lmdemo.plots import speed_bars
 from lmdemo.service import Service
@@ -17,7 +16,7 @@ from lmdemo.ui import export, link, markup, prose
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
 from lmdemo.ui.download import picture_buttons, text_button
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, queue_seconds, settled, throttled
+from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, job, settled, throttled
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
@@ -115,8 +114,8 @@ def limits(lab: Lab) -> dict[str, int]:
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:
     """Run: the views of `draw`, paced for a browser; a sentence instead, for what keeps it from its end."""
     snapshot = None
-    job = Job("page/evaluate", {"tokens": tokens, "window": window, "variants": variants}, queue_seconds())
-    run = jobs.run(job, lambda: service.lab.evaluate(tokens, window, variants), service.longest)
+    asked = job("page/evaluate", tokens=tokens, window=window, variants=variants)
+    run = jobs.run(asked, lambda: service.lab.evaluate(tokens, window, variants), service.longest)
     try:
         for snapshot in throttled(run, CHART_INTERVAL):
             yield draw(snapshot)
@@ -148,8 +147,14 @@ def _first(service: Service) -> tuple:
     """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
-    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else draw(evaluation)
+    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else _draw_first(service.lab)
     return *run, *(gr.skip() for _ in range(4))
+
+
+@lru_cache(maxsize=1)
+def _draw_first(lab: Lab) -> tuple:
+    """The first evaluation drawn, once for all visitors: while it is drawn, nothing can be computed."""
+    return draw(lab.first_evaluation(timeout=None))
 
 
 def stopped(last: Evaluation | None) -> str:

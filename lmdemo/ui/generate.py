@@ -12,14 +12,13 @@ import gradio as gr
 from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
-from lmdemo.jobs import Job
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
 from lmdemo.ui import link, markup, prose
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, queue_seconds, settled, throttled
+from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, job, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -123,8 +122,11 @@ def write(service: Service, raw: bool, variants: object, *fields: object) -> Ite
     """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for what keeps it from its end."""
     lab, snapshot = service.lab, None
     asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
-    job = Job("page/generate", asked | {"variants": variants}, queue_seconds())
-    run = jobs.run(job, lambda: lab.generate(GenerationSettings(**asked), variants), service.longest)
+    run = jobs.run(
+        job("page/generate", **asked, variants=variants),
+        lambda: lab.generate(GenerationSettings(**asked), variants),
+        service.longest,
+    )
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
             yield *draw(lab, snapshot, raw), snapshot, query_of(snapshot)

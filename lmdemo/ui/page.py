@@ -13,6 +13,8 @@ from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
+# Whose last run is kept, the most recent first. Each takes about 0.2 MB, a call of an endpoint too; more than can wait.
+SESSIONS = 100
 
 LAUNCH = {
     "theme": THEME,
@@ -22,6 +24,7 @@ LAUNCH = {
     "run_history": False,
     "ssr_mode": False,
     "enable_monitoring": False,
+    "state_session_capacity": SESSIONS,
     "app_kwargs": {"routes": [embed.LOADER]},
 }
 

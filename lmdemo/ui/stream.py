@@ -8,6 +8,7 @@ from typing import TypeVar
 from gradio.context import LocalContext
 
 from lmdemo.errors import LmdemoError
+from lmdemo.jobs import Job
 
 Snapshot = TypeVar("Snapshot")
 
@@ -45,16 +46,16 @@ def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapsh
         raise ended
 
 
-def queue_seconds() -> float | None:
-    """How long the event that is being handled waited for its turn; None outside of one, or if Gradio does not say.
+def job(kind: str, **asked: object) -> Job:
+    """The job of the event that is being handled, with the seconds that it waited for its turn.
 
     Gradio tells a handler which event it handles, and keeps the event with the moment it joined the queue until it
     has ended. Neither is promised, so what is missing costs a figure in the log and no visitor's run.
     """
+    name = LocalContext.event_id.get(None)
     queue = getattr(LocalContext.blocks.get(None), "_queue", None)
-    event = getattr(queue, "event_ids_to_events", {}).get(LocalContext.event_id.get(None))
-    joined = getattr(event, "enqueue_time", None)
-    return None if joined is None else time.monotonic() - joined
+    joined = getattr(getattr(queue, "event_ids_to_events", {}).get(name), "enqueue_time", None)
+    return Job(kind, asked, name, None if joined is None else time.monotonic() - joined)
 
 
 def settled(handler: Callable[..., str]) -> Callable[..., Awaitable[str]]:
