@@ -14,6 +14,7 @@ WRITE = ("page/generate", (False, ["int8"], "It was a cold night in November, an
 WRITE_LONG = ("page/generate", (False, ["int8"], "It was a cold night in November, and", 1_000, 1.0, 0, 1, False))
 MEASURE = ("page/evaluate", (1_000, 200, ["int8"]))
 MEASURE_LONG = ("page/evaluate", (8_000, 200, ["fp32-packed", "int8"]))
+EVERYTHING = (WRITE, WRITE_LONG, MEASURE, MEASURE_LONG, GENERATE, EVALUATE)
 THINK = (2.0, 8.0)  # seconds between two requests of a visitor
 LEAVE_AFTER = (0.0, 1.0)  # seconds after the first sign of life
 

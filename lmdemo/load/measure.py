@@ -2,14 +2,14 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from lmdemo.load.app import App, app_under_load
-from lmdemo.load.crowd import DEEDS, EVALUATE, GENERATE, Crowd, Deed, crowd, do
+from lmdemo.load.crowd import EVALUATE, EVERYTHING, GENERATE, Crowd, Deed, crowd, do
 from lmdemo.load.turns import jobs_in, overtakes, turns_of_jobs, turns_of_visitors, unaccounted
 from lmdemo.load.visitor import Asked, Leave, Outcome, Visitor
 
@@ -109,12 +109,12 @@ async def _measure(app: App, visitors: int, seconds: float, seed: int, probes: i
 async def warm_up(app: App) -> list[Asked]:
     """Everything that the crowd will ask for, once and at the same time, read to its end."""
 
-    async def one(deed: Deed) -> Asked:
+    async def one(kind: str, data: Sequence[object]) -> Asked:
         async with Visitor(app.address, app.events) as visitor:
             await visitor.arrive()
-            return await do(visitor, Deed(1, deed.kind, deed.data))
+            return await do(visitor, Deed(1, kind, data))
 
-    asked = await asyncio.gather(*map(one, DEEDS))
+    asked = await asyncio.gather(*(one(*what) for what in EVERYTHING))
     for one_asked in asked:
         one_asked.answer = None  # of several at once: no measure of the app at rest
     return asked

@@ -60,13 +60,13 @@ def overtakes(turns: Sequence[Turn]) -> int:
 
 
 def unaccounted(asked: Iterable[Asked], jobs: Iterable[dict]) -> tuple[int, int]:
-    """Runs that were seen to begin and have no line in the log, and lines too many for what was asked for.
+    """Runs that something was seen of and that have no line in the log, and lines too many for what was asked for.
 
-    What is cancelled or left while it waits may begin or not, and has a line or none.
+    What is cancelled or left before may have begun or not, and has a line or none.
     """
     asked = list(asked)
     lines = Counter(job["event"] for job in jobs)
     events = {one.event for one in asked if one.event}
-    begun = {one.event for one in asked if one.started}
+    begun = {one.event for one in asked if one.computed}
     without = len(begun - lines.keys())
     return without, sum(count - (event in events) for event, count in lines.items())

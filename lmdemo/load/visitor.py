@@ -51,6 +51,7 @@ class Asked:
     accepted: float | None = None  # answered with the name of its event
     started: float | None = None  # its first sign of life
     ended: float | None = None
+    computed: bool = False  # something of it was seen; it may be left after its start and before that
     event: str | None = None
     outcome: Outcome = Outcome.ERROR
     problem: str = ""
@@ -181,6 +182,7 @@ class Visitor:
             if message["msg"] == "process_starts":
                 asked.started = time.monotonic()
                 lively.set()
+            asked.computed |= message["msg"] == "process_generating"
             if message["msg"] == "process_completed":
                 asked.ended = time.monotonic()
                 if asked.outcome is not Outcome.CANCELLED:
@@ -199,6 +201,7 @@ class Visitor:
                 elif line.startswith("data: ") and event in ("generating", "complete", "error"):
                     data = json.loads(line.removeprefix("data: "))
                     asked.started = asked.started or time.monotonic()
+                    asked.computed = True
                     lively.set()
                     if event != "error" and data:
                         asked.answer = data[0] or asked.answer

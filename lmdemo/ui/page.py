@@ -8,7 +8,7 @@ import gradio as gr
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -67,6 +67,7 @@ def build_page(service: Service) -> gr.Blocks:
         for tab, parts in ((generate, writing), (evaluate, measuring)):
             arrived.then(partial(tab.arrive, service), here, [*parts.run, *parts.controls, parts.asked], **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    mailboxes.bound(page)
     return page
 
 
