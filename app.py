@@ -12,16 +12,17 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import lmdemo
 from lmdemo.service import Service, request_from
-from lmdemo.ui import LAUNCH, build_page
+from lmdemo.ui import build_page, launch_options
 
 try:
     service = Service(request_from(os.environ))
+    options = launch_options(service, os.environ.get("LMDEMO_FRAME_ANCESTORS"))
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
 
 demo = build_page(service)
 
 if __name__ == "__main__":
-    demo.launch(prevent_thread_lock=True, **LAUNCH)
+    demo.launch(prevent_thread_lock=True, **options)
     service.start()  # first results and the Hub, once the page is served: they must not delay it
     demo.block_thread()

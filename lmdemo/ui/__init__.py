@@ -1,5 +1,5 @@
 """The page: draws what the lab in service measures, and computes nothing."""
 
-from lmdemo.ui.page import LAUNCH, build_page
+from lmdemo.ui.page import build_page, launch_options
 
-__all__ = ["LAUNCH", "build_page"]
+__all__ = ["build_page", "launch_options"]

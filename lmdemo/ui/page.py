@@ -5,6 +5,7 @@ from html import escape
 
 import gradio as gr
 
+from lmdemo.door import door, health
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
@@ -14,16 +15,27 @@ from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 
-LAUNCH = {
-    "theme": THEME,
-    "css": VARIANT_COLOURS,
-    "css_paths": [STYLE],
-    "footer_links": ["api", "settings"],
-    "run_history": False,
-    "ssr_mode": False,
-    "enable_monitoring": False,
-    "app_kwargs": {"routes": [embed.LOADER]},
-}
+
+def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
+    """What `launch` of the page of `service` is to be given.
+
+    Args:
+        service: as given to `build_page`.
+        frame_ancestors: hosts whose pages may frame it, with spaces between; None for all.
+
+    Raises:
+        InputError: `frame_ancestors` is not a list of hosts.
+    """
+    return {
+        "theme": THEME,
+        "css": VARIANT_COLOURS,
+        "css_paths": [STYLE],
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "app_kwargs": {"routes": [embed.LOADER, health.route(service)], "middleware": door(frame_ancestors)},
+    }
 
 
 def build_page(service: Service) -> gr.Blocks:
