@@ -8,7 +8,7 @@ import gradio as gr
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size, tools
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -22,6 +22,7 @@ LAUNCH = {
     "run_history": False,
     "ssr_mode": False,
     "enable_monitoring": False,
+    "mcp_server": tools.INSTALLED,
     "app_kwargs": {"routes": [embed.LOADER]},
 }
 
