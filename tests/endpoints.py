@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import httpx
 
@@ -33,6 +34,13 @@ def call(address: str, name: str, *data: object) -> tuple[str, object]:
     with following(address, name, *data) as events:
         *_, last = events
     return last
+
+
+def begin(events: Iterator[tuple[str, object]]) -> object:
+    """An early answer of a run that goes on, when it has found its pace."""
+    *_, (event, (answer,)) = islice(events, 3)
+    assert event == "generating"
+    return answer
 
 
 def is_served_at_once(address: str, left: object) -> bool:
