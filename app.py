@@ -12,7 +12,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import lmdemo
 from lmdemo.service import Service, request_from
-from lmdemo.ui import build_page, launch_options
+from lmdemo.ui import answer_calls, build_page, launch_options
 
 try:
     service = Service(request_from(os.environ))
@@ -24,5 +24,6 @@ demo = build_page(service)
 
 if __name__ == "__main__":
     demo.launch(prevent_thread_lock=True, **options)
+    answer_calls(demo)
     service.start()  # first results and the Hub, once the page is served: they must not delay it
     demo.block_thread()

@@ -20,6 +20,7 @@ class Kind(Enum):
     CANCEL = auto()
     RESET = auto()
     HEARTBEAT = auto()
+    TOOL = auto()  # a message of an agent, where its protocol is installed
 
 
 @dataclass(frozen=True)
@@ -58,4 +59,7 @@ PASSAGES = (
     _open(Kind.RUN, "POST", rf"/gradio_api/run/{NAME}"),
     _open(Kind.CANCEL, "POST", "/gradio_api/cancel"),
     _open(Kind.RESET, "POST", "/gradio_api/reset"),
+    _open(Kind.READ, "GET", "/gradio_api/mcp/(?:schema)?"),
+    _open(Kind.READ, "DELETE", "/gradio_api/mcp/"),
+    _open(Kind.TOOL, "POST", "/gradio_api/mcp/"),
 )

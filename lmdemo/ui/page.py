@@ -9,7 +9,7 @@ from lmdemo.door import door, health
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size, tools
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -34,6 +34,7 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "run_history": False,
         "ssr_mode": False,
         "enable_monitoring": False,
+        "mcp_server": tools.INSTALLED,
         "app_kwargs": {"routes": [embed.LOADER, health.route(service)], "middleware": door(frame_ancestors)},
     }
 
