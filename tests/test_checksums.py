@@ -1,6 +1,5 @@
 """SHA256SUMS beside a checkpoint, and files that change while they are read: one whole or one sentence."""
 
-import os
 import shutil
 import subprocess
 import threading
@@ -9,28 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 import lmdemo
 from lmdemo.checkpoint import BUNDLED, OPTIONAL, REQUIRED
-from lmdemo.checksums import SUMS, unchanged, write_sums
-
-
-def _saved(folder: Path, mark: str, number: float) -> Path:
-    """A checkpoint of 50 words whose every file tells by `mark` or `number` which one it is; all have one shape."""
-    model = lmdemo.LSTMModel(50, 6, 8, 1, dropout=number).eval()
-    for parameter in model.parameters():
-        torch.nn.init.constant_(parameter, number)
-    words = ["<unk>", "<eos>", *(f"{mark}{position}" for position in range(48))]
-    lmdemo.save_checkpoint(folder, model, lmdemo.Vocabulary(words))
-    (folder / "test.txt").write_text(f" {mark}1 {mark}2 {mark}3 \n")
-    write_sums(folder, (*REQUIRED, *OPTIONAL))
-    return folder
+from lmdemo.checksums import SUMS, unchanged
+from marked import marked_checkpoint, replace_file
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return _saved(tmp_path / "model", "a", 0.25)
+    return marked_checkpoint(tmp_path / "model", "a", 0.25)
 
 
 def _swap_two_words(folder: Path) -> None:
@@ -39,7 +26,7 @@ def _swap_two_words(folder: Path) -> None:
 
 
 def _another_of_that_shape(folder: Path) -> None:
-    other = _saved(folder.parent / "other", "b", 0.5)
+    other = marked_checkpoint(folder.parent / "other", "b", 0.5)
     shutil.copy(other / "model.safetensors", folder)
 
 
@@ -105,13 +92,8 @@ def test_the_bundled_checkpoint_is_not_read_without_its_sums(tmp_path: Path, mon
         lmdemo.load_checkpoint()
 
 
-def _replace(folder: Path, source: Path, file: str) -> None:
-    shutil.copyfile(source / file, folder / "coming")
-    os.replace(folder / "coming", folder / file)
-
-
 def _by_the_same_bytes(folder: Path, source: Path, file: str) -> None:
-    _replace(folder, source, file)
+    replace_file(folder, source, file)
 
 
 def _by_nothing(folder: Path, _source: Path, file: str) -> None:
@@ -119,7 +101,7 @@ def _by_nothing(folder: Path, _source: Path, file: str) -> None:
 
 
 def _while_it_is_opened(folder: Path, source: Path, file: str) -> None:
-    _replace(folder, source, file)
+    replace_file(folder, source, file)
     (folder / "gone").read_bytes()
 
 
@@ -144,14 +126,14 @@ def test_what_the_system_does_not_let_us_read_is_a_sentence(folder: Path) -> Non
 
 
 def test_a_folder_that_is_replaced_all_the_time_is_read_whole_or_refused(tmp_path: Path, folder: Path) -> None:
-    kinds = [shutil.copytree(folder, tmp_path / "a"), _saved(tmp_path / "b", "b", 0.5)]
+    kinds = [shutil.copytree(folder, tmp_path / "a"), marked_checkpoint(tmp_path / "b", "b", 0.5)]
     stop = threading.Event()
 
     def keep_replacing() -> None:
         while not stop.wait(0.02):
             kinds.reverse()
             for path in kinds[0].iterdir():
-                _replace(folder, kinds[0], path.name)
+                replace_file(folder, kinds[0], path.name)
                 stop.wait(0.0005)
 
     swapping = threading.Thread(target=keep_replacing)
