@@ -1,7 +1,11 @@
 """lmdemo as a Space or on a laptop: load the checkpoint, build the page, launch."""
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while all this is imported ends it without a traceback
 
 # Before torch: one thread for the whole process, so that timings compare; torch.set_num_threads is partly
 # thread-local and cannot be relied on in handlers. Before gradio and huggingface_hub: no telemetry.
@@ -13,6 +17,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import lmdemo
 from lmdemo.service import Service, request_from
 from lmdemo.ui import answer_calls, build_page, launch_options
+from lmdemo.ui.stopping import serve
 
 try:
     service = Service(request_from(os.environ))
@@ -22,8 +27,12 @@ except lmdemo.LmdemoError as error:
 
 demo = build_page(service)
 
-if __name__ == "__main__":
-    demo.launch(prevent_thread_lock=True, **options)
+
+def begin() -> None:
+    """Once the page is served, which none of it may delay: tools for agents, the first results, the Hub."""
     answer_calls(demo)
-    service.start()  # first results and the Hub, once the page is served: they must not delay it
-    demo.block_thread()
+    service.start()
+
+
+if __name__ == "__main__":
+    serve(demo, options, begin)
