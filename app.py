@@ -1,7 +1,11 @@
 """lmdemo as a Space or on a laptop: load the checkpoint, build the page, launch."""
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while all this is imported ends it without a traceback
 
 # Before torch: one thread for the whole process, so that timings compare; torch.set_num_threads is partly
 # thread-local and cannot be relied on in handlers. Before gradio and huggingface_hub: no telemetry.
@@ -18,18 +22,25 @@ from lmdemo import log
 from lmdemo.jobs import longest_from
 from lmdemo.machine import few_arenas
 from lmdemo.service import Service, request_from
-from lmdemo.ui import LAUNCH, build_page
+from lmdemo.ui import answer_calls, build_page, launch_options
+from lmdemo.ui.stopping import serve
 
 try:
     service = Service(request_from(os.environ), longest_from(os.environ))
+    options = launch_options(service, os.environ.get("LMDEMO_FRAME_ANCESTORS"))
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
 
 demo = build_page(service)
 
+
+def begin() -> None:
+    """Once the page is served, which none of it may delay: tools for agents, the first results, the Hub."""
+    answer_calls(demo)
+    service.start()
+
+
 if __name__ == "__main__":
     few_arenas()
     log.to_stderr()
-    demo.launch(prevent_thread_lock=True, **LAUNCH)
-    service.start()  # first results and the Hub, once the page is served: they must not delay it
-    demo.block_thread()
+    serve(demo, options, begin)

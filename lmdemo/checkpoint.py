@@ -1,8 +1,9 @@
 """A checkpoint is a folder: config.json, model.safetensors, vocab.txt, and perhaps test.txt.
 
 Loading checks all of it before the first tensor is used and refuses with one sentence; it never
-unpickles. Weights may be stored in half precision and are computed in fp32. What lies on the Hub is the
-same folder, and how it gets here is hub.py's business; how a checkpoint comes to be is training.py's.
+unpickles. Where a SHA256SUMS lies beside the files they are compared with it (checksums.py). Weights may
+be stored in half precision and are computed in fp32. What lies on the Hub is the same folder, and how it
+gets here is hub.py's business; how a checkpoint comes to be is training.py's.
 """
 
 import json
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from lmdemo.checksums import SUMS, check_sums, unchanged, write_sums
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import EOS, Vocabulary, read_corpus
@@ -117,28 +119,31 @@ def locate(source: str | Path | None = None, report: Callable[[int, int], None] 
 
 
 def load(located: Located) -> Checkpoint:
-    """Read and check the checkpoint in a folder.
+    """Read and check the checkpoint in a folder; the bundled one must have its SHA256SUMS.
 
     Raises:
-        CheckpointError: it is incomplete, damaged, or not a checkpoint of this kind.
+        CheckpointError: it is incomplete, damaged, not a checkpoint of this kind, or changed while it was read.
     """
-    folder, name = located.folder, located.source
-    for file in REQUIRED:
-        if not (folder / file).is_file():
-            raise CheckpointError(f"The checkpoint {name} has no {file}; it needs {', '.join(REQUIRED)}.")
-        if (folder / file).stat().st_size > MAX_FILE_BYTES:
-            raise CheckpointError(f"{file} of {name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
-    config = _read_config(folder / "config.json")
-    vocabulary = _read_vocabulary(folder / "vocab.txt", config)
-    model = _read_model(folder / "model.safetensors", config)
-    test_ids, test_name = _read_test(folder / "test.txt", vocabulary)
+    folder, name = located.folder.resolve(), located.source  # a link that is turned meanwhile changes nothing
+    with unchanged(folder, (*REQUIRED, *OPTIONAL), name):
+        for file in REQUIRED:
+            if not (folder / file).is_file():
+                raise CheckpointError(f"The checkpoint {name} has no {file}; it needs {', '.join(REQUIRED)}.")
+            if (folder / file).stat().st_size > MAX_FILE_BYTES:
+                raise CheckpointError(f"{file} of {name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
+        config = _read_config(folder / "config.json")
+        vocabulary = _read_vocabulary(folder / "vocab.txt", config)
+        model = _read_model(folder / "model.safetensors", config)
+        test_ids, test_name = _read_test(folder / "test.txt", vocabulary)
+        if located.folder == BUNDLED or (folder / SUMS).is_file():
+            check_sums(folder, REQUIRED, OPTIONAL, name)
     return Checkpoint(config, model, vocabulary, test_ids, test_name, name, located.revision)
 
 
 def save_checkpoint(
     folder: str | Path, model: LSTMModel, vocabulary: Vocabulary, dtype: torch.dtype = torch.float32
 ) -> Path:
-    """Write `model` and `vocabulary` as a checkpoint folder, the weights stored as `dtype`.
+    """Write `model` and `vocabulary` as a checkpoint folder with its SHA256SUMS, the weights stored as `dtype`.
 
     Returns the folder. `torch.float16` halves the file; the loss it costs is for the caller to measure.
 
@@ -157,6 +162,7 @@ def save_checkpoint(
     (folder / "model.safetensors").write_bytes(save(weights))
     (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary.words), encoding="utf-8")
+    write_sums(folder, REQUIRED)
     return folder
 
 

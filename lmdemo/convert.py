@@ -27,6 +27,7 @@ from lmdemo.checkpoint import (
     load,
     save_checkpoint,
 )
+from lmdemo.checksums import SUMS, write_sums
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import Vocabulary, most_frequent, read_corpus
@@ -142,7 +143,8 @@ def _write(out: Path, model: LSTMModel, vocabulary: Vocabulary, test: Path, dtyp
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
         save_checkpoint(made, model, vocabulary, dtype)
         shutil.copyfile(test, Path(made) / "test.txt")
+        write_sums(Path(made), (*REQUIRED, *OPTIONAL))
         load(Located(Path(made), str(out)))
         out.mkdir(exist_ok=True)
-        for file in (*REQUIRED, *OPTIONAL):
+        for file in (*REQUIRED, *OPTIONAL, SUMS):
             os.replace(Path(made) / file, out / file)

@@ -99,10 +99,12 @@ def may_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    """The real app in a process of its own."""
-    with running_app() as (_, address, _):
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real app in a process of its own; whatever the tests ask of it, no traceback may come to its log."""
+    log = tmp_path_factory.mktemp("app") / "log"
+    with running_app(log=log) as (_, address, _):
         yield address
+    assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
 
 
 def pytest_unconfigure() -> None:

@@ -49,12 +49,15 @@ def test_the_python_client_in_the_readme_runs(address: str) -> None:
     assert "It was a cold night" in answer
     assert re.search(r"^int8 \d+ 0\.\d+$", answer, re.MULTILINE)
     assert re.search(r"^int8 \d\.\d+ \d+\.\d+$", answer, re.MULTILINE)
+    first, *_, last = re.findall(r"^\{'fp32': (\d+), 'int8': \d+\}$", answer, re.MULTILINE)
+    assert int(first) < int(last) == 200
 
 
 def test_the_curl_in_the_readme_runs(address: str) -> None:
     answer = output("bash", "-ec", block("sh", "curl").replace(PRINTED_ADDRESS, address))
     results = [json.loads(line) for line in re.findall(r"^event: complete\ndata: (.*)$", answer, re.MULTILINE)]
     (texts,), (sizes,), (rows,) = results
+    assert len(re.findall(r"^event: generating$", answer, re.MULTILINE)) > 1
     assert len(texts["int8"]["words"]) == 20
     assert sizes[0]["ratio"] == 1
     assert [row["tokens"] for row in rows] == [500, 500]

@@ -20,13 +20,20 @@ PATIENCE = 120  # seconds the app may take to serve a page, or to write
 
 @contextmanager
 def running_app(
-    *, under: Sequence[str] = (), log: Path | None = None, **environment: str
+    *,
+    under: Sequence[str] = (),
+    log: Path | None = None,
+    python: str = sys.executable,
+    port: int = 0,
+    **environment: str,
 ) -> Iterator[tuple[psutil.Process, str, float]]:
-    """The app in a process of its own, on a free port: the process, its address, the seconds to the first page.
+    """The app in a process of its own: the process, its address, the seconds to the first page.
 
     Args:
         under: a command that runs the app, which is given to it as further arguments.
         log: what the app writes to its standard error goes there; without it, to ours.
+        python: the interpreter it runs on.
+        port: that it listens on; 0 is a free one.
         environment: variables on top of those here.
 
     Raises:
@@ -34,10 +41,10 @@ def running_app(
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = port or free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     settings = plain_environment() | {"GRADIO_SERVER_PORT": str(port)} | environment
-    command = [*under, sys.executable, "app.py"]
+    command = [*under, python, "app.py"]
     began = time.perf_counter()
     with (
         log.open("wb") if log else nullcontext() as errors,

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from lmdemo.load.visitor import Asked, Events, Leave, Visitor
 
@@ -62,17 +64,25 @@ async def crowd(address: str, events: Events, visitors: int, seconds: float, see
     # all are there for the second half
     coming = sorted(draw.uniform(0, seconds / 2) for _ in range(visitors))
     async with asyncio.TaskGroup() as group:
-        for when in coming:
-            visit = _visit(met, address, events, random.Random(draw.random()), when, until)
-            group.create_task(visit)
+        for number, when in enumerate(coming):
+            visitor = partial(Visitor, address, events, host_of(address, number))
+            group.create_task(_visit(met, visitor, random.Random(draw.random()), when, until))
     return met
 
 
-async def _visit(met: Crowd, address: str, events: Events, draw: random.Random, when: float, until: float) -> None:
+def host_of(address: str, number: int) -> str | None:
+    """An address of this machine for a visitor of their own, where it has more than one (Linux)."""
+    one_of_many = sys.platform == "linux" and address.startswith("http://127.")
+    return f"127.1.{number // 250}.{1 + number % 250}" if one_of_many else None
+
+
+async def _visit(
+    met: Crowd, new_visitor: Callable[[], Visitor], draw: random.Random, when: float, until: float
+) -> None:
     """One visitor, from their coming until the end."""
     await asyncio.sleep(when)
     while time.monotonic() < until:
-        async with Visitor(address, events) as visitor:
+        async with new_visitor() as visitor:
             await _session(met, visitor, draw, until)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmdemo.errors import LmdemoError
 from lmdemo.load.app import App, app_under_load
-from lmdemo.load.crowd import Deed, do
+from lmdemo.load.crowd import Deed, do, host_of
 from lmdemo.load.measure import rest, warm_up
 from lmdemo.load.turns import jobs_in, unaccounted
 from lmdemo.load.visitor import Asked, Leave, Outcome, Visitor
@@ -86,7 +86,7 @@ async def _soak(app: App, sessions: int, seconds: float, seed: int) -> Soak:
     async def visit_all() -> None:
         while waiting:
             deed, after = waiting.pop()
-            async with Visitor(app.address, app.events) as visitor:
+            async with Visitor(app.address, app.events, host_of(app.address, len(waiting))) as visitor:
                 await visitor.arrive()
                 soak.asked.append(await do(visitor, deed, after))
             if len(soak.asked) % every == 0:

@@ -18,7 +18,7 @@ import httpx
 
 from lmdemo.bench.app import PATIENCE
 
-BUSY = 503  # what the app answers when its queue takes no more
+BUSY = (429, 503)  # what the app answers when its queue takes no more of a visitor, or of anybody
 API = "/gradio_api"
 
 
@@ -93,10 +93,12 @@ class Visitor:
 
     address: str
     events: Events
+    host: str | None = None  # of this machine's, from which requests are made: visitors that share one share its limits
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        self.client = httpx.AsyncClient(base_url=self.address, timeout=PATIENCE, verify=False, trust_env=False)
+        transport = httpx.AsyncHTTPTransport(verify=False, local_address=self.host)
+        self.client = httpx.AsyncClient(base_url=self.address, timeout=PATIENCE, transport=transport)
         self._alive: asyncio.Task | None = None
 
     async def __aenter__(self) -> "Visitor":
@@ -138,7 +140,7 @@ class Visitor:
     async def _ask(self, asked: Asked, path: str, job: dict, leave: Leave, after: float) -> Asked:
         try:
             answer = await self.client.post(f"{API}{path}", json=job)
-            if answer.status_code == BUSY:
+            if answer.status_code in BUSY:
                 asked.outcome, asked.problem = Outcome.FULL, _sentence(answer)
                 return asked
             answer.raise_for_status()
@@ -228,5 +230,5 @@ def _sentence(answer: httpx.Response) -> str:
     body = answer.json()
     sentence = body.get("detail") or body.get("error") if isinstance(body, dict) else None
     if not isinstance(sentence, str):
-        raise ValueError("503 without a sentence")
+        raise ValueError("Refused without a sentence.")
     return sentence

@@ -1,6 +1,10 @@
-"""The endpoints: plain JSON, typed, with stable names. They compute what the tabs compute."""
+"""The endpoints: plain JSON, typed, with stable names. They compute what the tabs compute, and stream it.
 
-from collections.abc import Callable, Iterator
+Each answer of /generate and /evaluate is a snapshot in the shape of the last one: who takes the last only misses
+nothing. A generator is also what can be ended: a client that leaves in the middle leaves nothing running.
+"""
+
+from collections.abc import Iterator
 
 import gradio as gr
 
@@ -8,75 +12,74 @@ from lmdemo import jobs
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.jobs import Job
 from lmdemo.service import Service
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import TURN, Snapshot, job
+from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job, throttled
 
 
 def build(service: Service) -> None:
     """Add /generate, /sizes and /evaluate to the page being built."""
 
-    def generate(prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1) -> dict:
-        """Let fp32 and int8 write on from a prompt, with the same noise at the same position.
+    # An agent reads these docstrings as what its tools do: an argument on a line.
+
+    def generate_texts(
+        prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1
+    ) -> Iterator[dict]:
+        """Let an LSTM word language model and its int8 quantization write on from a prompt, with the same noise.
+
+        The answer has, for fp32 and for int8, its text, words, seconds and words_per_second, and first_difference,
+        the position from 0 of the first word that differs, or null.
 
         Args:
-            prompt: Text to go on from; empty starts a paragraph.
+            prompt: Text to go on from; empty starts a paragraph; at most 2000 characters.
             words: How many words each writes, 1 to 1000.
-            temperature: 0 (greedy) to 5.
-            top_k: Choose among the k likeliest words, 1 to 1000; 0 is all.
+            temperature: 0 (greedy) to 5; logits are divided by it.
+            top_k: Choose among the k likeliest words, 1 to 1000; 0, the default, is all.
             seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
-
-        Returns:
-            Per variant its text, words, seconds and words_per_second; and first_difference, the position
-            (from 0) of the first word that differs, or null.
         """
-        return _generation(
-            _last(
-                service,
-                job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed),
-                lambda: service.lab.generate(GenerationSettings(prompt, words, temperature, top_k, seed)),
-            )
-        )
+        asked = job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed)
+        settings = (prompt, words, temperature, top_k, seed)
+        run = jobs.run(asked, lambda: service.lab.generate(GenerationSettings(*settings)), service.longest)
+        for snapshot in _paced(run, TEXT_INTERVAL):
+            yield _generation(snapshot)
 
-    def sizes() -> list:
-        """The serialized size of every variant.
+    def list_sizes() -> list:
+        """The serialized size of an LSTM word language model and of every quantized variant of it.
 
-        Returns:
-            Per variant the bytes torch.save writes for it, the bytes of each module saved alone, and the
-            ratio of its bytes to those of fp32.
+        The answer has a row for every variant: bytes, what torch.save writes for it; modules, the bytes of each module
+        saved alone; ratio, its bytes divided by those of fp32.
         """
         return [
             {"variant": name, "bytes": size.total, "modules": dict(size.modules), "ratio": size.ratio}
             for name, size in service.lab.sizes.items()
         ]
 
-    def evaluate(tokens: int = 2000, window: int = 25) -> list:
-        """Loss and speed of fp32 and int8 on the first words of the test text, measured in turns.
+    def evaluate_loss_and_speed(tokens: int = 2000, window: int = 25) -> Iterator[list]:
+        """Measure loss and speed of an LSTM word language model and its int8 quantization on a test text, in turns.
+
+        The answer has a row for fp32 and one for int8: loss (nats a word), perplexity, tokens, seconds,
+        tokens_per_second, and speedup, the median over blocks of fp32's seconds divided by its own.
 
         Args:
-            tokens: How many words to predict, 100 to 20000 or what the test text has.
+            tokens: How many words to predict, from the first of the text on, 100 to 20000 or what the text has.
             window: Words read in one call, 1 to 1000.
-
-        Returns:
-            Per variant loss (nats a word), perplexity, tokens, seconds, tokens_per_second, and speedup, the
-            median over blocks of fp32's seconds divided by its own.
         """
         asked = job("api/evaluate", tokens=tokens, window=window)
-        return _comparison(_last(service, asked, lambda: service.lab.compare(tokens, window)))
+        run = jobs.run(asked, lambda: service.lab.compare(tokens, window), service.longest)
+        for snapshot in _paced(run, CHART_INTERVAL):
+            yield _comparison(snapshot)
 
-    gr.api(generate, api_name="generate", **TURN)
-    gr.api(sizes, api_name="sizes", concurrency_limit=None)
-    gr.api(evaluate, api_name="evaluate", **TURN)
+    gr.api(generate_texts, api_name="generate", **TURN)
+    gr.api(list_sizes, api_name="sizes", concurrency_limit=None)
+    gr.api(evaluate_loss_and_speed, api_name="evaluate", **TURN)
 
 
-def _last(service: Service, asked: Job, start: Callable[[], Iterator[Snapshot]]) -> Snapshot:
-    """The final snapshot of a run; what keeps it from its end becomes an answer of one sentence."""
+def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
+    """A run, paced as for the page; what keeps it from its end becomes an answer of one sentence."""
     try:
-        *_, last = jobs.run(asked, start, service.longest)
+        yield from throttled(run, interval)
     except LmdemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    return last
 
 
 def _generation(generation: Generation) -> dict:

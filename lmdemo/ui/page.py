@@ -5,10 +5,11 @@ from html import escape
 
 import gradio as gr
 
+from lmdemo.door import door, health
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size, tools
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -16,17 +17,29 @@ FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 # Whose last run is kept, the most recent first. Each takes about 0.2 MB, a call of an endpoint too; more than can wait.
 SESSIONS = 100
 
-LAUNCH = {
-    "theme": THEME,
-    "css": VARIANT_COLOURS,
-    "css_paths": [STYLE],
-    "footer_links": ["api", "settings"],
-    "run_history": False,
-    "ssr_mode": False,
-    "enable_monitoring": False,
-    "state_session_capacity": SESSIONS,
-    "app_kwargs": {"routes": [embed.LOADER]},
-}
+
+def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
+    """What `launch` of the page of `service` is to be given.
+
+    Args:
+        service: as given to `build_page`.
+        frame_ancestors: hosts whose pages may frame it, with spaces between; None for all.
+
+    Raises:
+        InputError: `frame_ancestors` is not a list of hosts.
+    """
+    return {
+        "theme": THEME,
+        "css": VARIANT_COLOURS,
+        "css_paths": [STYLE],
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "state_session_capacity": SESSIONS,
+        "mcp_server": tools.INSTALLED,
+        "app_kwargs": {"routes": [embed.LOADER, health.route(service)], "middleware": door(frame_ancestors)},
+    }
 
 
 def build_page(service: Service) -> gr.Blocks:

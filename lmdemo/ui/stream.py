@@ -21,7 +21,8 @@ CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
 SETTLE = 0.4  # seconds
 
 TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
-COMPUTING = {**TURN, "show_progress": "full", "api_visibility": "private"}
+# The handlers check their fields themselves, each with its sentence; Gradio's components know less and say it worse.
+COMPUTING = {**TURN, "show_progress": "full", "api_visibility": "private", "preprocess": False}
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 

@@ -2,14 +2,17 @@
 
 import json
 import math
+import time
 from collections.abc import Iterator
+from itertools import islice
 
-import httpx
 import pytest
 from gradio_client import Client
 
 import lmdemo
+from endpoints import LONG, begin, call, following, is_served_at_once
 from lmdemo.text import detokenize
+from lmdemo.ui.stream import TEXT_INTERVAL
 
 
 @pytest.fixture(scope="module")
@@ -17,22 +20,6 @@ def client(address: str) -> Iterator[Client]:
     client = Client(address, verbose=False)
     yield client
     client.close()
-
-
-DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25)}
-
-
-def call(address: str, name: str, *data: object) -> tuple[str, object]:
-    """An endpoint over plain HTTP, with whatever JSON can carry: the last event and its data."""
-    body = json.dumps(
-        {"data": data + DEFAULTS[name][len(data) :]}
-    )  # NaN and Infinity too, as Python writes and reads them
-    headers = {"Content-Type": "application/json"}
-    started = httpx.post(f"{address}/gradio_api/call/{name}", content=body, headers=headers)
-    started.raise_for_status()
-    answer = httpx.get(f"{address}/gradio_api/call/{name}/{started.json()['event_id']}", timeout=60).text
-    event, data_line = answer.strip().split("\n\n")[-1].split("\n")
-    return event.removeprefix("event: "), json.loads(data_line.removeprefix("data: "))
 
 
 def test_generate(client: Client) -> None:
@@ -48,6 +35,70 @@ def test_generate(client: Client) -> None:
     assert answer["first_difference"] == (differ[0] if differ else None)
     again = client.predict("It was a", 30, 1.0, 0, 3, api_name="/generate")
     assert again["int8"]["words"] == answer["int8"]["words"]
+
+
+def test_whoever_wants_sees_the_texts_grow(client: Client) -> None:
+    began = time.monotonic()
+    snapshots = list(client.submit("It was a", 200, 1.0, 0, 3, api_name="/generate"))
+    assert 2 < len(snapshots) < (time.monotonic() - began) / TEXT_INTERVAL + 2
+    written = [tuple(len(snapshot[name]["words"]) for name in ("fp32", "int8")) for snapshot in snapshots]
+    assert written == sorted(written)
+    assert min(written[0]) < 200
+    assert written[-1] == (200, 200)
+    final = snapshots[-1]
+    for snapshot in snapshots:
+        assert snapshot.keys() == final.keys()
+        for name in ("fp32", "int8"):
+            writing = snapshot[name]
+            assert writing["words"] == final[name]["words"][: len(writing["words"])]
+            assert writing["text"] == detokenize("It was a".split() + writing["words"])
+            assert writing["words_per_second"] == pytest.approx(len(writing["words"]) / writing["seconds"])
+        assert snapshot["first_difference"] in (None, final["first_difference"])
+    assert client.predict("It was a", 200, 1.0, 0, 3, api_name="/generate")["int8"]["words"] == final["int8"]["words"]
+
+
+def test_whoever_wants_sees_the_evaluation_go_on(client: Client) -> None:
+    snapshots = list(client.submit(1000, 5, api_name="/evaluate"))
+    read = [[row["tokens"] for row in rows] for rows in snapshots]
+    assert len(read) > 2
+    assert read == sorted(read)
+    assert read[0] < [1000, 1000]
+    assert read[-1] == [1000, 1000]
+    assert {tuple(row) for rows in snapshots for row in rows} == {tuple(snapshots[-1][0])}
+
+
+@pytest.mark.parametrize(("name", "data"), [("generate", ("It was", 200)), ("evaluate", (1000, 5))])
+def test_over_plain_http_snapshots_come_before_the_end(address: str, name: str, data: tuple) -> None:
+    with following(address, name, *data) as events:
+        kinds, answers = zip(*events, strict=True)
+    assert set(kinds[:-1]) == {"generating"}
+    assert kinds[-1] == "complete"
+    assert answers[0] != answers[-1]
+    assert answers[-2] == answers[-1]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_leaving_in_the_middle_ends_the_run(address: str, name: str) -> None:
+    with following(address, name, *LONG[name]) as events:
+        answer = begin(events)
+    assert is_served_at_once(address, answer)
+
+
+def test_leaving_the_queue_leaves_nothing_to_compute(address: str) -> None:
+    with following(address, "generate", *LONG["generate"]) as events:
+        answer = begin(events)
+        for _ in range(3):
+            with following(address, "generate", *LONG["generate"]):
+                pass  # it waits for its turn
+    assert is_served_at_once(address, answer)
+
+
+def test_a_client_can_cancel(client: Client, address: str) -> None:
+    job = client.submit(*LONG["generate"], api_name="/generate")
+    *_, answer = islice(job, 3)
+    assert len(answer["fp32"]["words"]) < 1000
+    job.cancel()
+    assert is_served_at_once(address, answer)
 
 
 def test_defaults_are_the_documented_ones(client: Client) -> None:

@@ -99,7 +99,7 @@ def test_a_timing_without_an_answer_does_not_pass() -> None:
 def test_a_full_queue_is_known_by_its_sentence() -> None:
     assert _sentence(httpx.Response(503, json={"detail": "The queue is full."})) == "The queue is full."
     assert _sentence(httpx.Response(503, json={"error": "Come back in a minute."})) == "Come back in a minute."
-    with pytest.raises(ValueError, match="without a sentence"):
+    with pytest.raises(ValueError, match="Refused without a sentence"):
         _sentence(httpx.Response(503, json={}))
 
 

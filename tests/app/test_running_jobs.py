@@ -18,7 +18,7 @@ from lmdemo.load.turns import overtakes, turns_of_jobs
 from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
 from lmdemo.log import JsonLines
 from lmdemo.service import Service
-from lmdemo.ui import LAUNCH, build_page, mailboxes
+from lmdemo.ui import build_page, launch_options, mailboxes
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -52,7 +52,7 @@ def page(service: Service) -> Iterator[gr.Blocks]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")  # as app.py does
         page = build_page(service)
-    page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
+    page.launch(prevent_thread_lock=True, quiet=True, **launch_options(service))
     service.lab.first_evaluation(timeout=60)
     yield page
     page.close()

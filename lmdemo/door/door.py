@@ -1,0 +1,155 @@
+"""The middleware: reads a request, lets it through or answers it, and puts the headers on every answer."""
+
+import json
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lmdemo.door import body as bodies
+from lmdemo.door.crowd import Crowd, address_of
+from lmdemo.door.headers import security_headers
+from lmdemo.door.passages import PASSAGES, Kind
+from lmdemo.door.refusal import Refusal
+
+if TYPE_CHECKING:
+    from gradio.block_function import BlockFunction
+    from gradio.blocks import Blocks
+
+log = logging.getLogger(__name__)
+
+GONE = "There is no such run here; it has ended, or the app was started anew."
+
+
+class Door:
+    """ASGI middleware in front of Gradio's app."""
+
+    def __init__(self, app: ASGIApp, frame_ancestors: str | None = None) -> None:
+        """Let through to `app`; pages of `frame_ancestors` may frame it, without any all pages."""
+        self._app = app
+        self._headers = security_headers(frame_ancestors)
+        self._crowd = Crowd()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # a WebSocket: the page uses none
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        send = partial(self._send, send)
+        try:
+            await self._serve(scope, receive, send)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+
+    async def _send(self, send: Send, message: Message) -> None:
+        """Every answer carries the headers."""
+        if message["type"] == "http.response.start":
+            message = message | {"headers": [*message["headers"], *self._headers]}
+        await send(message)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, named = _passage(scope)
+        request = Request(scope, receive)
+        blocks: Blocks = scope["app"].get_blocks()
+        match kind:
+            case Kind.READ:
+                await self._app(scope, receive, send)
+            case Kind.HEARTBEAT:
+                bodies.name("session_hash", named["session"])
+                await self._app(scope, receive, send)
+            case Kind.FOLLOW_SESSION | Kind.FOLLOW_CALL:
+                ended = _ended(request, blocks, named)
+                await (ended or self._app)(scope, receive, send)
+            case _:
+                whole = await bodies.read(request)
+                body = bodies.parse(whole)
+                passing = partial(self._app, scope, _replay(whole, receive), send)
+                await self._post(kind, named, body, blocks, address_of(scope.get("client")), passing)
+
+    async def _post(
+        self, kind: Kind, named: dict[str, str], body: dict, blocks: "Blocks", address: str, passing: Callable
+    ) -> None:
+        """Let a body through that is what this kind of request carries."""
+        match kind:
+            case Kind.RUN:
+                bodies.call(body, blocks.fns, queued=False)
+            case Kind.CANCEL:
+                bodies.cancel(body)
+            case Kind.RESET:
+                bodies.reset(body)
+            case Kind.JOIN:
+                bodies.call(body, blocks.fns, queued=True)
+            case Kind.CALL:
+                bodies.endpoint_call(body, _endpoint(named["name"], blocks))
+        if kind in (Kind.JOIN, Kind.CALL):
+            with self._crowd.place(blocks._queue, body.get("session_hash"), address):
+                await passing()
+        else:
+            await passing()
+
+
+def _passage(scope: Scope) -> tuple[Kind, dict[str, str]]:
+    """What a request wants, and the names in its path.
+
+    Raises:
+        Refusal: it is none that is let through.
+    """
+    path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    methods = []
+    for passage in PASSAGES:
+        if match := passage.path.fullmatch(path):
+            if method == passage.method:
+                return passage.kind, match.groupdict()
+            methods.append(passage.method)
+    if methods:
+        raise Refusal(405, f"Only {' and '.join(methods)} is answered here.")
+    raise Refusal(404, "There is nothing here.")
+
+
+def _endpoint(name: str, blocks: "Blocks") -> "BlockFunction":
+    """The documented endpoint of that name.
+
+    Raises:
+        Refusal: there is none; functions of the page are not called by name.
+    """
+    public = {fn.api_name: fn for fn in blocks.fns.values() if fn.api_visibility == "public" and fn.api_name}
+    if name not in public:
+        raise Refusal(404, f"The endpoints are {', '.join(f'/{known}' for known in public)}.")
+    return public[name]
+
+
+def _ended(request: Request, blocks: "Blocks", named: dict[str, str]) -> Response | None:
+    """The answer about results that nobody waits for any more; None if they are to come.
+
+    Gradio would raise in the middle of the stream, which leaves a traceback in the log.
+    """
+    queue = blocks._queue
+    if "event" in named:
+        event = named["event"]
+        known = event in queue.event_ids_to_events or event in queue.pending_messages_per_session
+        known = known or any(event in events for events in queue.pending_event_ids_session.values())
+        text = f"event: error\ndata: {json.dumps({'error': GONE})}\n\n"
+    else:
+        session = bodies.name("session_hash", request.query_params.get("session_hash"))
+        known = session in queue.pending_messages_per_session
+        gone = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
+        text = f"data: {json.dumps(gone)}\n\n"
+    return None if known else Response(text, media_type="text/event-stream")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was read, and then what comes after it."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message

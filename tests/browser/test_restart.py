@@ -1,0 +1,67 @@
+"""The app is killed at work with a page open, started again on the same port, and stopped: what a visitor sees."""
+
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from gradio_client import Client
+from playwright.sync_api import expect
+
+import lmdemo
+from conftest import Visitor
+from lmdemo.bench import running_app
+from local_hub import Fault, LocalHub
+
+LOST = "Connection to the server was lost. Attempting reconnection..."  # Gradio's own words
+ENDED = "The app was stopped before this run was done; try again in a minute."
+
+
+def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
+    hub: LocalHub, tmp_path: Path, name: str, visit_at: Callable[..., Visitor]
+) -> None:
+    words = lmdemo.Vocabulary(["<unk>", "<eos>", *(f"zz{number}" for number in range(48))])
+    # the client writes in pieces of 10 MB, so it takes more than one to be half done
+    hub.put(name, lmdemo.save_checkpoint(tmp_path / "made", lmdemo.LSTMModel(50, 64, 1000, 1).eval(), words))
+    hub.faults[name] = Fault(drip=True)
+    home, log = tmp_path / "home", tmp_path / "log"
+    environment = {"LMDEMO_MODEL": name, "HF_HOME": str(home), "HF_ENDPOINT": hub.url}
+
+    with running_app(**environment) as (app, address, _):
+        page = visit_at(address).page
+        for seed in range(5):  # under load
+            data = ["It was", 1000, 1.0, 0, seed]
+            httpx.post(f"{address}/gradio_api/call/generate", json={"data": data}).raise_for_status()
+        expect(page.locator("#pull")).to_contain_text("10.5 of 17.3 MB", timeout=60_000)
+        app.kill()
+        app.wait(timeout=10)
+        expect(page.get_by_test_id("toast-body")).to_contain_text(LOST)
+        texts = page.locator("#writing").inner_text()
+        assert "It was a cold night" in texts  # what it showed stays
+    (half,) = home.rglob("*.incomplete")
+    assert half.stat().st_size > 10e6
+
+    hub.calm()
+    with running_app(log=log, port=urlsplit(address).port, **environment) as (app, _, _):
+        client = Client(address, verbose=False)
+        assert len(client.predict("It was", 5, api_name="/generate")["int8"]["words"]) == 5
+        client.close()
+        # by itself, the page connects again and draws what is there now
+        expect(page.get_by_test_id("toast-body")).to_have_count(0, timeout=60_000)
+        expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at", timeout=60_000)
+        status = page.locator("#writing-status").get_by_role("status")
+        page.get_by_role("textbox", name="Prompt").fill("zz1 zz2")
+        page.get_by_role("button", name="Write", exact=True).click()
+        expect(page.locator("#writing .prompt").first).to_have_text("zz1 zz2")
+        expect(status).to_contain_text(
+            re.compile(r"of 80 (words differ|differs)|No word of 80 differs"), timeout=60_000
+        )
+        page.get_by_role("button", name="Replay 20× slower").click()
+        expect(status).to_contain_text(re.compile(r"of \d "))
+        app.send_signal(signal.SIGTERM)
+        expect(page.get_by_test_id("toast-body").first).to_contain_text(ENDED)
+        assert app.wait(timeout=10) == 0
+        page.screenshot(path="/tmp/shots/stopped.png")
+    assert log.read_text() == ""

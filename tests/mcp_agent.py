@@ -1,0 +1,46 @@
+"""An agent that does what it is told: the real client of the Model Context Protocol, a line of JSON at a time.
+
+Run by an interpreter that has the package `mcp`, with the server's address. A line {"call": tool, "arguments": {...}}
+is answered by {"error": bool, "texts": [...], "heard": [...]}, any other line by what the server lists.
+"""
+
+import asyncio
+import json
+import sys
+
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+
+
+async def obey(address: str) -> None:
+    """Answer each line of the standard input with one on the standard output."""
+    async with streamable_http_client(address) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            order = json.loads(line)
+            answer = await (call(session, **order) if "call" in order else listed(session))
+            print(json.dumps(answer), flush=True)
+
+
+async def call(session: ClientSession, call: str, arguments: dict) -> dict:
+    """Call a tool, and hear of its progress."""
+    heard = []
+
+    async def hear(progress: float, _: float | None, message: str | None) -> None:
+        heard.append((progress, message))
+
+    result = await session.call_tool(call, arguments, progress_callback=hear)
+    return {"error": result.isError, "texts": [content.text for content in result.content], "heard": heard}
+
+
+async def listed(session: ClientSession) -> dict:
+    """The tools with their schemas, and whatever else there is."""
+    return {
+        "tools": [tool.model_dump(mode="json") for tool in (await session.list_tools()).tools],
+        "resources": len((await session.list_resources()).resources),
+        "prompts": len((await session.list_prompts()).prompts),
+    }
+
+
+if __name__ == "__main__":
+    asyncio.run(obey(sys.argv[1]))
