@@ -188,9 +188,9 @@ def stopped(last: Generation | None) -> str:
     return markup.status("Stopped.", prose.parting(last) if last else "")
 
 
-def redraw(service: Service, raw: bool, last: Generation | None) -> str:
-    """The last texts, as text to read or as raw tokens."""
-    return markup.texts(last, raw is True, service.lab.limits) if last else ""
+def redraw(service: Service, raw: bool, last: Generation | None) -> str | dict:
+    """The last texts, as text to read or as raw tokens; what is shown stays where the last run has been forgotten."""
+    return markup.texts(last, raw is True, service.lab.limits) if last else gr.skip()
 
 
 def query_of(run: Generation) -> str:
