@@ -111,9 +111,17 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+def answers(place: str) -> bool:
+    """Whether somebody listens on a host:port."""
+    host, port = place.split(":")
+    with socket.socket() as there:
+        return there.connect_ex((host, int(port))) == 0
+
+
 def configuration(port: int, replicas: tuple[str, str]) -> str:
     """The README's file, at addresses that are free here."""
     (text,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert text.count(PATH) == 4  # the README counts them
     here = {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "server_name example.org;": "server_name 127.0.0.1;",
@@ -150,10 +158,7 @@ def proxy(
     command = [nginx, "-p", folder, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
-            for _ in range(100):
-                with socket.socket() as there:
-                    if there.connect_ex(("127.0.0.1", port)) == 0:
-                        break
+            while not answers(f"127.0.0.1:{port}"):
                 assert process.poll() is None, (folder / "error.log").read_text()
                 time.sleep(0.05)
             yield Proxy(folder, f"http://127.0.0.1:{port}{PATH}", f"http://localhost:{elsewhere}", replicas)
@@ -324,6 +329,8 @@ def test_when_a_replica_ends_its_visitors_go_to_the_other(
     expect(writing.locator("#writing-status .under-way")).to_be_visible()
     process, _ = other_replica
     process.kill()
+    while answers(gone):
+        time.sleep(0.05)
     idle.get_by_role("button", name="Write", exact=True).click()  # as if nothing had been
     expect(status(idle)).to_contain_text(re.compile("of 80 words? differs?,|No word of 80 differs"), timeout=60_000)
     expect(status(idle)).not_to_contain_text("Computed here after the start")
