@@ -98,7 +98,7 @@ def test_without_the_package_there_are_no_tools(address: str) -> None:
 def test_the_readme_turns_it_on_with_the_pinned_version() -> None:
     line = f"gradio[mcp]=={gradio.__version__}"
     assert f'pip install "{line}"' in README
-    assert f"At most {tools.AT_ONCE} calls of agents wait at a time." in README
+    assert f"other calls, at most {tools.AT_ONCE} at a time." in README
     assert line in (ROOT / "tests" / "requirements-mcp.txt").read_text().splitlines()
 
 
