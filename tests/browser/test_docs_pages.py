@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
+from test_access import legible
 from test_embed import assert_follows
 
 from conftest import CHROMIUM, FLAGS, Visitor
 from lmdemo.ui.embed import TITLE
+from lmdemo.ui.generate import EXAMPLES
 from readme import PRINTED_ADDRESS, block
 
 TEXT = {"before": "What stands before it.", "after": "What stands after it."}
@@ -33,6 +35,8 @@ LAYOUT = """() => {
     return {text: element.textContent, left, width, height, font, color};
   })];
 }"""
+BACKGROUNDS = """() => [document.body, document.querySelector("gradio-app")]
+  .map((element) => getComputedStyle(element).backgroundColor)"""
 Open = Callable[..., Visitor]
 
 
@@ -139,17 +143,25 @@ def test_the_app_works_on_a_page_of_documentation(
     visitor = open_page(f"{site.page('index')}?strict", width, dark)
     page, app = visitor.page, visitor.page.frame_locator("iframe")
     expect(app.locator("#sizes tbody tr")).to_have_count(6)
-    expect(app.locator(".js-plotly-plot .bars .point")).to_have_count(18)
+    expect(app.locator("#size-bars .bars .point")).to_have_count(18)  # six variants, three modules
+    legible(page.frames[1], "size-bars")
     expect(page.get_by_role("link", name=TITLE)).to_be_hidden()
     assert_fits(page)
     assert not is_dark(app)  # the themes' pages are not, whatever the reader's system
+    assert page.frames[1].evaluate(BACKGROUNDS) == ["rgb(255, 255, 255)"] * 2
+    if width == 1280:
+        assert page.frames[1].locator("#sizes .table").evaluate("table => table.scrollWidth <= table.clientWidth")
     app.get_by_role("tab", name="Generate", exact=True).click()
-    app.get_by_role("button", name="She opened the letter, and").click()
-    expect(app.get_by_role("textbox", name="Prompt")).to_have_value("She opened the letter, and")
-    expect(app.locator("#writing-status").get_by_role("status")).to_contain_text("of 80")
+    prompt, written = app.get_by_role("textbox", name="Prompt"), app.locator("#writing .prompt")
+    app.get_by_role("button", name=EXAMPLES[1]).click()
+    expect(written).to_have_text([EXAMPLES[1]] * 2)
+    prompt.fill("The captain")
     app.get_by_role("button", name="Write", exact=True).click()
-    expect(app.locator("#writing section")).to_have_count(2)
+    expect(written).to_have_text(["The captain"] * 2)
+    expect(app.locator("#writing-status").get_by_role("status")).to_contain_text("of 80")
     assert_fits(page)
+    tops = {text.bounding_box()["y"] for text in app.locator("#writing section").all()}
+    assert len(tops) == (1 if width == 1280 else 2)  # side by side where there is room
     with_it = page.evaluate(LAYOUT)
     hosts = {urlsplit(request).netloc for request in visitor.requests if request.startswith("http")}
     assert hosts == {urlsplit(site.page("")).netloc, urlsplit(address).netloc}
