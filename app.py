@@ -13,14 +13,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Statistics that nobody asks for: Gradio would keep the last 10,000 events and go through them all at each one's end.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 
 import lmdemo
+from lmdemo import log
+from lmdemo.jobs import longest_from
+from lmdemo.machine import few_arenas
 from lmdemo.service import Service, request_from
 from lmdemo.ui import answer_calls, build_page, launch_options
 from lmdemo.ui.stopping import serve
 
 try:
-    service = Service(request_from(os.environ))
+    service = Service(request_from(os.environ), longest_from(os.environ))
     options = launch_options(service, os.environ.get("LMDEMO_FRAME_ANCESTORS"))
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
@@ -35,4 +41,6 @@ def begin() -> None:
 
 
 if __name__ == "__main__":
+    few_arenas()
+    log.to_stderr()
     serve(demo, options, begin)

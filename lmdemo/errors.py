@@ -5,6 +5,7 @@
     ├── CheckpointError   a checkpoint is missing, broken or not ours
     │   └── HubError      the Hugging Face Hub did not give or take one
     ├── VariantError      a variant cannot be built from this model
+    ├── JobError          a run that was started did not come to its end
     └── TrainingError     a training run cannot start or go on
 
 The text of each is shown as it stands, on the page, by the API and on the command line. It names what
@@ -30,6 +31,10 @@ class HubError(CheckpointError):
 
 class VariantError(LmdemoError):
     """A variant is unknown, or quantization had nothing to replace in this model."""
+
+
+class JobError(LmdemoError):
+    """A run that was started took too long, or failed for a reason that is the server's."""
 
 
 class TrainingError(LmdemoError):

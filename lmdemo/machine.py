@@ -1,5 +1,6 @@
 """What the measurements were taken on, and what else ran there meanwhile."""
 
+import ctypes
 import os
 import platform
 import time
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+M_ARENA_MAX = -8  # mallopt(3)
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,14 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def few_arenas() -> None:
+    """Let the threads of this process, those that it starts from now on, share two of the C library's heaps.
+
+    glibc gives each thread one of its own, and each keeps what its largest run needed: with the web server's threads
+    that comes to 170 MB more. Other C libraries have nothing to be set here.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 2)

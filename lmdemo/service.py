@@ -12,6 +12,7 @@ from enum import Enum
 
 from lmdemo.checkpoint import hub_name, load, load_checkpoint, locate
 from lmdemo.errors import HubError, LmdemoError
+from lmdemo.jobs import LONGEST
 from lmdemo.lab import Lab
 
 log = logging.getLogger(__name__)
@@ -67,14 +68,19 @@ def request_from(environment: Mapping[str, str]) -> Request:
 class Service:
     """The lab in service and the pull behind it; safe to use from many threads."""
 
-    def __init__(self, request: Request | None = None) -> None:
+    def __init__(self, request: Request | None = None, longest: float = LONGEST) -> None:
         """Load the bundled checkpoint, or the folder that is asked for; nothing is pulled yet.
+
+        Args:
+            request: the checkpoint to serve; without it the bundled one.
+            longest: seconds that a visitor's run may take.
 
         Raises:
             CheckpointError: the source is neither a sound folder nor a name on the Hub.
         """
         request = request or Request()
         from_hub = request.source is not None and hub_name(request.source) is not None
+        self.longest = longest
         self._turn = threading.Lock()
         lab = Lab(load_checkpoint(None if from_hub else request.source), self._turn)
         self._state = (lab, Pull(request) if from_hub else None)

@@ -4,16 +4,17 @@ Each answer of /generate and /evaluate is a snapshot in the shape of the last on
 nothing. A generator is also what can be ended: a client that leaves in the middle leaves nothing running.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gradio as gr
 
-from lmdemo.errors import InputError
+from lmdemo import jobs
+from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.service import Service
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
+from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job, throttled
 
 
 def build(service: Service) -> None:
@@ -36,8 +37,10 @@ def build(service: Service) -> None:
             top_k: Choose among the k likeliest words, 1 to 1000; 0, the default, is all.
             seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
         """
+        asked = job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed)
         settings = (prompt, words, temperature, top_k, seed)
-        for snapshot in _paced(lambda: service.lab.generate(GenerationSettings(*settings)), TEXT_INTERVAL):
+        run = jobs.run(asked, lambda: service.lab.generate(GenerationSettings(*settings)), service.longest)
+        for snapshot in _paced(run, TEXT_INTERVAL):
             yield _generation(snapshot)
 
     def list_sizes() -> list:
@@ -61,7 +64,9 @@ def build(service: Service) -> None:
             tokens: How many words to predict, from the first of the text on, 100 to 20000 or what the text has.
             window: Words read in one call, 1 to 1000.
         """
-        for snapshot in _paced(lambda: service.lab.compare(tokens, window), CHART_INTERVAL):
+        asked = job("api/evaluate", tokens=tokens, window=window)
+        run = jobs.run(asked, lambda: service.lab.compare(tokens, window), service.longest)
+        for snapshot in _paced(run, CHART_INTERVAL):
             yield _comparison(snapshot)
 
     gr.api(generate_texts, api_name="generate", **TURN)
@@ -69,11 +74,11 @@ def build(service: Service) -> None:
     gr.api(evaluate_loss_and_speed, api_name="evaluate", **TURN)
 
 
-def _paced(start: Callable[[], Iterator[Snapshot]], interval: float) -> Iterator[Snapshot]:
-    """A run, paced as for the page; a field out of its range becomes an answer of one sentence."""
+def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
+    """A run, paced as for the page; what keeps it from its end becomes an answer of one sentence."""
     try:
-        yield from throttled(start(), interval)
-    except InputError as error:
+        yield from throttled(run, interval)
+    except LmdemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import gradio as gr
 
-from lmdemo.errors import InputError
+from lmdemo import jobs
+from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
 from lmdemo.plots import speed_bars
@@ -15,7 +16,7 @@ from lmdemo.ui import export, link, markup, prose
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
 from lmdemo.ui.download import picture_buttons, text_button
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, settled, throttled
+from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, job, settled, throttled
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
@@ -111,14 +112,16 @@ def limits(lab: Lab) -> dict[str, int]:
 
 
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:
-    """Run: the views of `draw`, paced for a browser; a sentence instead, for a value out of range."""
+    """Run: the views of `draw`, paced for a browser; a sentence instead, for what keeps it from its end."""
+    snapshot = None
+    asked = job("page/evaluate", tokens=tokens, window=window, variants=variants)
+    run = jobs.run(asked, lambda: service.lab.evaluate(tokens, window, variants), service.longest)
     try:
-        snapshots = service.lab.evaluate(tokens, window, variants)
-    except InputError as error:
-        yield markup.alert(str(error)), *(gr.skip() for _ in range(7))
-        return
-    for snapshot in throttled(snapshots, CHART_INTERVAL):
-        yield draw(snapshot)
+        for snapshot in throttled(run, CHART_INTERVAL):
+            yield draw(snapshot)
+    except LmdemoError as error:
+        so_far = f" It had come to {_so_far(snapshot)}" if snapshot else ""
+        yield markup.alert(f"{error}{so_far}"), *(gr.skip() for _ in range(7))
 
 
 def arrive(service: Service, address: object) -> tuple:
@@ -144,18 +147,28 @@ def _first(service: Service) -> tuple:
     """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
-    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else draw(evaluation)
+    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else _draw_first(service.lab)
     return *run, *(gr.skip() for _ in range(4))
+
+
+@lru_cache(maxsize=1)
+def _draw_first(lab: Lab) -> tuple:
+    """The first evaluation drawn, once for all visitors: while it is drawn, nothing can be computed."""
+    return draw(lab.first_evaluation(timeout=None))
 
 
 def stopped(last: Evaluation | None) -> str:
     """What the line says after Stop; what was measured stays."""
     if last is None or last.final:  # stopped in the queue: what was shown before still stands
         return markup.status("Stopped before anything was measured.")
+    return markup.status(f"Stopped after {_so_far(last)}", prose.loss_verdict(last.comparison))
+
+
+def _so_far(last: Evaluation) -> str:
+    """How far a run came that was ended before, and what it has measured."""
     comparison = last.comparison
     read = comparison.results[comparison.baseline].tokens
-    line = f"Stopped after {read:,} of {comparison.tokens:,} words. {prose.speed_verdict(comparison)}"
-    return markup.status(line, prose.loss_verdict(comparison))
+    return f"{read:,} of {comparison.tokens:,} words. {prose.speed_verdict(comparison)}"
 
 
 def draw(snapshot: Evaluation) -> tuple:

@@ -4,11 +4,13 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import astuple, dataclass
+from dataclasses import fields as fields_of
 from functools import partial
 
 import gradio as gr
 
-from lmdemo.errors import InputError
+from lmdemo import jobs
+from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
@@ -16,7 +18,7 @@ from lmdemo.ui import link, markup, prose
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, settled, throttled
+from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, job, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -117,15 +119,20 @@ def _settings(
 
 
 def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:
-    """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for a field out of its range."""
-    lab = service.lab
+    """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for what keeps it from its end."""
+    lab, snapshot = service.lab, None
+    asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
+    run = jobs.run(
+        job("page/generate", **asked, variants=variants),
+        lambda: lab.generate(GenerationSettings(**asked), variants),
+        service.longest,
+    )
     try:
-        snapshots = lab.generate(GenerationSettings(*fields), variants)
-    except InputError as error:
-        yield markup.alert(str(error)), gr.skip(), gr.skip(), gr.skip()
-        return
-    for snapshot in throttled(snapshots, TEXT_INTERVAL):
-        yield *draw(lab, snapshot, raw), snapshot, query_of(snapshot)
+        for snapshot in throttled(run, TEXT_INTERVAL):
+            yield *draw(lab, snapshot, raw), snapshot, query_of(snapshot)
+    except LmdemoError as error:
+        so_far = f" {prose.parting(snapshot)}" if snapshot else ""
+        yield markup.alert(f"{error}{so_far}"), gr.skip(), gr.skip(), gr.skip()
 
 
 def arrive(service: Service, address: object) -> tuple:

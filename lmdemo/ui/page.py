@@ -9,11 +9,13 @@ from lmdemo.door import door, health
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, size, tools
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size, tools
 from lmdemo.ui.stream import QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
+# Whose last run is kept, the most recent first. Each takes about 0.2 MB, a call of an endpoint too; more than can wait.
+SESSIONS = 100
 
 
 def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
@@ -34,6 +36,7 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "run_history": False,
         "ssr_mode": False,
         "enable_monitoring": False,
+        "state_session_capacity": SESSIONS,
         "mcp_server": tools.INSTALLED,
         "app_kwargs": {"routes": [embed.LOADER, health.route(service)], "middleware": door(frame_ancestors)},
     }
@@ -77,6 +80,7 @@ def build_page(service: Service) -> gr.Blocks:
         for tab, parts in ((generate, writing), (evaluate, measuring)):
             arrived.then(partial(tab.arrive, service), here, [*parts.run, *parts.controls, parts.asked], **QUICK)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
+    mailboxes.bound(page)
     return page
 
 

@@ -1,5 +1,7 @@
 """The Size tab: what torch.save writes, by module."""
 
+from functools import lru_cache
+
 import gradio as gr
 
 from lmdemo.lab import Lab
@@ -27,6 +29,7 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
     return sentence_view, chart_view, table_view, texts_view
 
 
+@lru_cache(maxsize=1)  # the same for all visitors: while it is drawn, nothing can be computed
 def draw(lab: Lab) -> tuple[str, object, str, str]:
     """Sentence, chart, table, and the table to hand out. Sizes were measured when the variants were built."""
     sentence = markup.status(*prose.size_sentences(lab.sizes))

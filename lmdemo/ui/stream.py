@@ -5,6 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
+from gradio.context import LocalContext
+
+from lmdemo.errors import LmdemoError
+from lmdemo.jobs import Job
+
 Snapshot = TypeVar("Snapshot")
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
@@ -22,15 +27,36 @@ QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
-    """The first snapshot at once, then at most one every `interval` seconds, and the last one always."""
+    """The first snapshot at once, then at most one every `interval` seconds, and the last one always.
+
+    Also if what gives them ends in an error of ours, which is raised after the last.
+    """
     shown = float("-inf")
     waiting: Snapshot | None = None
-    for waiting in snapshots:
-        if time.monotonic() - shown >= interval:
-            yield waiting
-            shown, waiting = time.monotonic(), None
+    ended: LmdemoError | None = None
+    try:
+        for waiting in snapshots:
+            if time.monotonic() - shown >= interval:
+                yield waiting
+                shown, waiting = time.monotonic(), None
+    except LmdemoError as error:
+        ended = error
     if waiting is not None:
         yield waiting
+    if ended is not None:
+        raise ended
+
+
+def job(kind: str, **asked: object) -> Job:
+    """The job of the event that is being handled, with the seconds that it waited for its turn.
+
+    Gradio tells a handler which event it handles, and keeps the event with the moment it joined the queue until it
+    has ended. Neither is promised, so what is missing costs a figure in the log and no visitor's run.
+    """
+    name = LocalContext.event_id.get(None)
+    queue = getattr(LocalContext.blocks.get(None), "_queue", None)
+    joined = getattr(getattr(queue, "event_ids_to_events", {}).get(name), "enqueue_time", None)
+    return Job(kind, asked, name, None if joined is None else time.monotonic() - joined)
 
 
 def settled(handler: Callable[..., str]) -> Callable[..., Awaitable[str]]:
