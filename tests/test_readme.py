@@ -10,9 +10,11 @@ import gradio
 import yaml
 
 import lmdemo
+from lmdemo import jobs
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
+from lmdemo.door import body, crowd, health
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.service import DEFAULT_NAME
 from lmdemo.ui import link
@@ -110,3 +112,14 @@ def test_what_proves_a_way_to_use_it_is_there() -> None:
         for name, path in named:
             assert (ROOT / path).is_file(), path
             assert path.endswith(f"/{name}") or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:
+    section = README.partition("## On a public host\n")[2].partition("\n## ")[0]
+    for said in (
+        f"| {crowd.IN_ALL} in all, {crowd.PER_ADDRESS} from one address, {crowd.PER_SESSION} from one page;",
+        f"| {jobs.LONGEST:g} s, or what `LMDEMO_MAX_SECONDS` says;",
+        f"| {body.MAX_BYTES // 1024} KB, read no further;",
+        f"more often than every {health.FRESH:g} s",
+    ):
+        assert said in section
