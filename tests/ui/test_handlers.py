@@ -4,14 +4,15 @@ import asyncio
 import math
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
 import pytest
 
 import lmdemo
-from lmdemo.service import Service
-from lmdemo.ui import evaluate, generate
+from lmdemo.service import Request, Service
+from lmdemo.ui import build_page, evaluate, generate
 
 Answer = TypeVar("Answer")
 RUN = "?prompt=It+was&words=5&temperature=.5&seed=2&variants=int8,int4-embedding"
@@ -133,3 +134,12 @@ def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> No
     ((line, *rest),) = evaluate.measure(service, 1000, 0, [])
     assert "Window must be a whole number from 1 to 1,000." in line
     assert rest == [gr.skip()] * 7
+
+
+@pytest.mark.parametrize("text", ["the", "the word1", " ".join(["word1"] * 100)])
+def test_a_page_is_built_over_however_short_a_test_text(publishable: Path, text: str) -> None:
+    (publishable / "test.txt").write_text(f" {text} \n", encoding="utf-8")
+    (publishable / "SHA256SUMS").unlink()  # the author's own test text is another
+    page = build_page(Service(Request(str(publishable))))
+    (slider,) = (block for block in page.blocks.values() if getattr(block, "label", "") == "Words of test text")
+    assert slider.minimum < slider.value == slider.maximum
