@@ -22,6 +22,7 @@ from lmdemo.inference import runner
 from lmdemo.inputs import whole_number
 from lmdemo.machine import Interference, Watch
 
+MIN_TOKENS = 100
 MAX_TOKENS = 20_000  # in one run
 MAX_WINDOW = 1_000
 BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
@@ -95,11 +96,16 @@ class Comparison:
         return median_interval(np.divide(self.block_seconds[over or self.baseline], self.block_seconds[name]))
 
 
+def token_range(available: int) -> tuple[int, int]:
+    """The least and the most words that may be asked for, of a text with `available`; less of a short one."""
+    most = min(MAX_TOKENS, available)
+    return (MIN_TOKENS if most > MIN_TOKENS else 1), most
+
+
 def check_slice(tokens: object, window: object, available: int) -> tuple[int, int]:
     """The slice length and window as integers, or `InputError` with the range of the one that is wrong."""
-    most = min(MAX_TOKENS, available)
     return (
-        whole_number("Tokens", tokens, min(100, most), most),
+        whole_number("Tokens", tokens, *token_range(available)),
         whole_number("Window", window, 1, MAX_WINDOW),
     )
 

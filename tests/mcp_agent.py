@@ -15,10 +15,10 @@ from mcp.client.streamable_http import streamable_http_client
 async def obey(address: str) -> None:
     """Answer each line of the standard input with one on the standard output."""
     async with streamable_http_client(address) as (read, write, _), ClientSession(read, write) as session:
-        await session.initialize()
+        offered = (await session.initialize()).capabilities.model_dump(mode="json", exclude_none=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             order = json.loads(line)
-            answer = await (call(session, **order) if "call" in order else listed(session))
+            answer = await (call(session, **order) if "call" in order else listed(session, offered))
             print(json.dumps(answer), flush=True)
 
 
@@ -33,13 +33,10 @@ async def call(session: ClientSession, call: str, arguments: dict) -> dict:
     return {"error": result.isError, "texts": [content.text for content in result.content], "heard": heard}
 
 
-async def listed(session: ClientSession) -> dict:
-    """The tools with their schemas, and whatever else there is."""
-    return {
-        "tools": [tool.model_dump(mode="json") for tool in (await session.list_tools()).tools],
-        "resources": len((await session.list_resources()).resources),
-        "prompts": len((await session.list_prompts()).prompts),
-    }
+async def listed(session: ClientSession, offered: dict) -> dict:
+    """The tools with their schemas, and what kinds of things the server offers."""
+    tools = [tool.model_dump(mode="json") for tool in (await session.list_tools()).tools]
+    return {"offered": [kind for kind in offered if offered[kind]], "tools": tools}
 
 
 if __name__ == "__main__":

@@ -10,23 +10,16 @@ import gradio
 import yaml
 
 import lmdemo
+from lmdemo import jobs
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
+from lmdemo.door import body, crowd, health
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.service import DEFAULT_NAME
 from lmdemo.ui import link
 from lmdemo.ui.embed import snippet
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PRINTED_ADDRESS = "http://127.0.0.1:7860"
-
-
-def block(language: str, contains: str) -> str:
-    """The one block of code in that language that has these words, as the README prints it."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    (found,) = (code for code in blocks if contains in code)
-    return found
+from readme import PRINTED_ADDRESS, README, block
 
 
 def output(*command: str) -> str:
@@ -99,7 +92,34 @@ def test_the_front_matter_is_valid_and_names_what_is_pinned() -> None:
     assert {card["colorFrom"], card["colorTo"]} <= set("red yellow green blue indigo purple pink gray".split())
 
 
-def test_every_file_the_readme_links_is_there() -> None:
+def test_every_file_and_section_the_readme_links_is_there() -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    titles = re.findall(r"^#{2,} (.*)$", README, re.MULTILINE)
+    sections = {"#" + re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
     assert links
-    assert all((ROOT / link).is_file() for link in links)
+    assert [link for link in links if link not in sections and not (ROOT / link).is_file()] == []
+
+
+def test_what_proves_a_way_to_use_it_is_there() -> None:
+    table = README.partition("## Ways to use it\n")[2].partition("\n## ")[0]
+    head, _, *rows = re.findall(r"^\|(.*)\|$", table, re.MULTILINE)
+    assert [cell.strip() for cell in head.split("|")] == ["to use it", "in short", "proved by"]
+    assert len(rows) >= 11
+    for row in rows:
+        *_, proofs = row.split("|")
+        named = re.findall(r"\[([\w.]+)\]\((tests/\S+\.py)\)", proofs)
+        assert named, row
+        for name, path in named:
+            assert (ROOT / path).is_file(), path
+            assert path.endswith(f"/{name}") or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:
+    section = README.partition("## On a public host\n")[2].partition("\n## ")[0]
+    for said in (
+        f"| {crowd.IN_ALL} in all, {crowd.PER_ADDRESS} from one address, {crowd.PER_SESSION} from one page;",
+        f"| {jobs.LONGEST:g} s, or what `LMDEMO_MAX_SECONDS` says;",
+        f"| {body.MAX_BYTES // 1024} KB, read no further;",
+        f"more often than every {health.FRESH:g} s",
+    ):
+        assert said in section

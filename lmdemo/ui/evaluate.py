@@ -8,7 +8,7 @@ import gradio as gr
 
 from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
-from lmdemo.evaluation import MAX_TOKENS, MAX_WINDOW
+from lmdemo.evaluation import MAX_WINDOW, token_range
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
 from lmdemo.plots import speed_bars
 from lmdemo.service import Service
@@ -107,8 +107,9 @@ def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
 
 def limits(lab: Lab) -> dict[str, int]:
     """The slider over the test text of the model in service."""
-    most = min(MAX_TOKENS, lab.available_tokens)
-    return {"minimum": min(100, most), "maximum": most, "value": min(DEFAULT_TOKENS, most)}
+    least, most = token_range(lab.available_tokens)
+    # Gradio has no slider with a single place: of a text of one word to predict 0 can be asked, and is refused
+    return {"minimum": min(least, most - 1), "maximum": most, "value": min(DEFAULT_TOKENS, most)}
 
 
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:

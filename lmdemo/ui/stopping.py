@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -22,14 +22,16 @@ from types import FrameType
 import gradio as gr
 from gradio.queueing import Event, Queue
 from gradio.server_messages import ProcessCompletedMessage
+from gradio.utils import error_payload
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lmdemo.door.refusal import Refusal
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-PATIENCE = 3.5  # seconds that a run under way has to finish: the whole end takes less than five
-FLUSH = 0.4  # seconds that the last messages have to go out
+PATIENCE = 3.0  # seconds that a run under way has to finish: the whole end takes less than five
+FLUSH = 0.4  # seconds that the last results have to go out
+READ = 1.0  # seconds that the sentence is on the page before Gradio's own, that the connection was lost, replaces it
 LOOK = 0.02  # seconds between two looks at the queue
 
 REFUSED = "The app is being stopped and takes no new runs; try again in a minute."
@@ -68,7 +70,7 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
         pass
     if stop.loop is not None:
         with suppress(TimeoutError):  # a server that hangs does not keep the process
-            asyncio.run_coroutine_threadsafe(finish(page._queue), stop.loop).result(PATIENCE + 2 * FLUSH)
+            asyncio.run_coroutine_threadsafe(finish(page._queue), stop.loop).result(PATIENCE + READ + 0.5)
     # At once: an ordinary exit takes the interpreter from under threads that compute in torch, which aborts.
     logging.shutdown()
     sys.stdout.flush()
@@ -101,19 +103,21 @@ def _begins_a_run(scope: Scope) -> bool:
 
 async def finish(queue: Queue) -> None:
     """Let the runs under way finish within `PATIENCE`; those that wait, and those that do not finish, are told."""
+    unfinished: list[Event] = []
     for waiting in queue.event_queue_per_concurrency_id.values():
-        for event in waiting.queue:
-            _end(queue, event)
+        unfinished += waiting.queue
         waiting.queue.clear()
+    _end(queue, unfinished)
     deadline = time.monotonic() + PATIENCE
     while (running := [event for job in queue.active_jobs if job for event in job]) and time.monotonic() < deadline:
         await asyncio.sleep(LOOK)
-    for event in running:
-        _end(queue, event)
-    await asyncio.sleep(FLUSH)
+    _end(queue, running)
+    await asyncio.sleep(READ if unfinished or running else FLUSH)
 
 
-def _end(queue: Queue, event: Event) -> None:
-    """Tell whoever waits for `event`; what it computes from here on reaches nobody."""
-    queue.send_message(event, ProcessCompletedMessage(output={"error": ENDED}, title="Stopped", success=False))
-    event.alive = False
+def _end(queue: Queue, events: Iterable[Event]) -> None:
+    """Tell whoever waits for `events`; what they compute from here on reaches nobody."""
+    for event in events:
+        answer = error_payload(gr.Error(ENDED), show_error=False)
+        queue.send_message(event, ProcessCompletedMessage(output=answer, success=False))
+        event.alive = False

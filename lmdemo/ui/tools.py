@@ -42,6 +42,10 @@ def answer_calls(page: gr.Blocks) -> None:
     served: GradioMCPServer | None = page.mcp_server_obj
     if served is None:
         return
+    types, handlers = served.types, served.mcp_server.request_handlers
+    # there is nothing but tools, and Gradio's handler of prompts runs an endpoint whatever the name
+    for kind in handlers.keys() - {types.PingRequest, types.ListToolsRequest, types.CallToolRequest}:
+        del handlers[kind]
     http = httpx2.AsyncClient(base_url=page.local_url, timeout=TIMEOUT, trust_env=False)
     seats = asyncio.Semaphore(AT_ONCE)
 
@@ -57,7 +61,7 @@ def answer_calls(page: gr.Blocks) -> None:
             except httpx2.HTTPError as error:
                 log.exception("A call of %s failed.", name)
                 raise ToolError("The call failed; the log of the server has the reason.") from error
-        return [served.types.TextContent(type="text", text=answer)]
+        return [types.TextContent(type="text", text=answer)]
 
 
 def _request(served: "GradioMCPServer", tool: str, arguments: Mapping[str, object]) -> tuple[str, list[object]]:

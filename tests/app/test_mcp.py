@@ -79,13 +79,19 @@ def agent(python: str, app: str) -> Iterator[Agent]:
     agent.close()
 
 
-def post(app: str, tool: str, timeout: float, **arguments: object) -> dict:
-    """A call over plain HTTP, left after `timeout` seconds."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+def post(app: str, method: str, timeout: float, **parameters: object) -> dict:
+    """A request over plain HTTP, left after `timeout` seconds."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
     accept = {"Accept": "application/json, text/event-stream"}
-    answer = httpx.post(app + PATH, json=call, headers=accept, timeout=timeout)
+    answer = httpx.post(app + PATH, json=request, headers=accept, timeout=timeout)
     (data,) = re.findall(r"^data: (.*)$", answer.text.replace("\r\n", "\n"), re.MULTILINE)
-    return json.loads(data)["result"]
+    return json.loads(data)
+
+
+def write(app: str, words: int, timeout: float = 60) -> dict:
+    """A call of `generate_texts` over plain HTTP, left after `timeout` seconds."""
+    arguments = {"prompt": "It was", "words": words}
+    return post(app, "tools/call", timeout, name="generate_texts", arguments=arguments)["result"]
 
 
 def test_without_the_package_there_are_no_tools(address: str) -> None:
@@ -98,13 +104,13 @@ def test_without_the_package_there_are_no_tools(address: str) -> None:
 def test_the_readme_turns_it_on_with_the_pinned_version() -> None:
     line = f"gradio[mcp]=={gradio.__version__}"
     assert f'pip install "{line}"' in README
-    assert f"At most {tools.AT_ONCE} calls of agents wait at a time." in README
+    assert f"other calls, at most {tools.AT_ONCE} at a time." in README
     assert line in (ROOT / "tests" / "requirements-mcp.txt").read_text().splitlines()
 
 
 def test_the_tools_are_the_endpoints_and_say_what_they_do(agent: Agent) -> None:
     listed = agent.listed()
-    assert (listed["resources"], listed["prompts"]) == (0, 0)
+    assert listed["offered"] == ["tools"]
     found = {tool["name"]: tool for tool in listed["tools"]}
     arguments = {name: list(tool["inputSchema"]["properties"]) for name, tool in found.items()}
     assert arguments == {
@@ -177,14 +183,20 @@ def test_bad_input_is_answered_with_one_sentence(agent: Agent, tool: str, argume
     assert agent.call(tool, **arguments) == {"error": True, "texts": [sentence], "heard": []}
 
 
+@pytest.mark.parametrize("method", ["prompts/get", "prompts/list", "resources/list", "resources/read"])
+def test_nothing_else_is_offered(app: str, method: str) -> None:
+    refused = post(app, method, 60, name="evaluate", uri="file:///etc/passwd")
+    assert refused["error"] == {"code": -32601, "message": "Method not found"}
+
+
 def test_agents_that_leave_end_their_runs(app: str) -> None:
     with following(app, "generate", *LONG["generate"]) as events:
         answer = begin(events)
     for patience in (1.0, 0.3, 0.3, 0.05, 0.05):  # seconds: in the middle, and before there is anything to end
         with pytest.raises(httpx.TimeoutException):
-            post(app, "generate_texts", patience, prompt="It was", words=1000)
+            write(app, 1000, patience)
     began = time.monotonic()
-    assert not post(app, "generate_texts", 60, prompt="It was", words=2)["isError"]
+    assert not write(app, 2)["isError"]
     assert time.monotonic() - began < max(1, left_to_compute(answer) / 3)
 
 
@@ -192,10 +204,7 @@ def test_agents_wait_their_turn_and_only_so_many_do(app: str) -> None:
     with ThreadPoolExecutor(tools.AT_ONCE + 1) as threads:
         with following(app, "generate", *LONG["generate"]) as events:
             begin(events)
-            calls = [
-                threads.submit(post, app, "generate_texts", 60, prompt="It was", words=1)
-                for _ in range(tools.AT_ONCE + 1)
-            ]
+            calls = [threads.submit(write, app, 1) for _ in range(tools.AT_ONCE + 1)]
             answered = next(found for _ in events if (found := [call for call in calls if call.done()]))
             assert [call.result()["content"][0]["text"] for call in answered] == [tools.FULL]
             assert httpx.get(app).is_success

@@ -13,6 +13,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
 )
+# the one that tests/run found; without any, Playwright's own
+CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
 expect.set_options(timeout=15_000)  # milliseconds; these machines are noisy
 
 
@@ -28,9 +30,7 @@ class Visitor:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # the one that tests/run found; without any, Playwright's own
-        path = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
         yield browser
         browser.close()
 

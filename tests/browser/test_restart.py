@@ -38,8 +38,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
         app.kill()
         app.wait(timeout=10)
         expect(page.get_by_test_id("toast-body")).to_contain_text(LOST)
-        texts = page.locator("#writing").inner_text()
-        assert "It was a cold night" in texts  # what it showed stays
+        expect(page.locator("#writing")).to_contain_text("It was a cold night")  # what it showed stays
     (half,) = home.rglob("*.incomplete")
     assert half.stat().st_size > 10e6
 
@@ -50,7 +49,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
         client.close()
         # by itself, the page connects again and draws what is there now
         expect(page.get_by_test_id("toast-body")).to_have_count(0, timeout=60_000)
-        expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at", timeout=60_000)
+        expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at", timeout=120_000)
         status = page.locator("#writing-status").get_by_role("status")
         page.get_by_role("textbox", name="Prompt").fill("zz1 zz2")
         page.get_by_role("button", name="Write", exact=True).click()
@@ -59,9 +58,8 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
             re.compile(r"of 80 (words differ|differs)|No word of 80 differs"), timeout=60_000
         )
         page.get_by_role("button", name="Replay 20× slower").click()
-        expect(status).to_contain_text(re.compile(r"of \d "))
+        expect(status).to_contain_text("so far")
         app.send_signal(signal.SIGTERM)
-        expect(page.get_by_test_id("toast-body").first).to_contain_text(ENDED)
+        page.get_by_text(ENDED).wait_for()
         assert app.wait(timeout=10) == 0
-        page.screenshot(path="/tmp/shots/stopped.png")
     assert log.read_text() == ""

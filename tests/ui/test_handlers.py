@@ -4,13 +4,14 @@ import asyncio
 import math
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
 import pytest
 
 import lmdemo
-from lmdemo.service import Service
+from lmdemo.service import Request, Service
 from lmdemo.ui import evaluate, generate
 
 Answer = TypeVar("Answer")
@@ -133,3 +134,11 @@ def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> No
     ((line, *rest),) = evaluate.measure(service, 1000, 0, [])
     assert "Window must be a whole number from 1 to 1,000." in line
     assert rest == [gr.skip()] * 7
+
+
+@pytest.mark.parametrize("text", ["the", "the word1", " ".join(["word1"] * 100)])
+def test_however_short_a_test_text_its_slider_has_a_range(publishable: Path, text: str) -> None:
+    (publishable / "test.txt").write_text(f" {text} \n", encoding="utf-8")
+    (publishable / "SHA256SUMS").unlink()  # the author's own test text is another
+    slider = gr.Slider(**evaluate.limits(Service(Request(str(publishable))).lab))  # which it would refuse
+    assert slider.minimum < slider.value == slider.maximum
