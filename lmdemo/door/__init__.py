@@ -9,8 +9,9 @@ handler checks its own fields.
 from starlette.middleware import Middleware
 
 from lmdemo.door.door import Door
+from lmdemo.door.threshold import threshold
 
-__all__ = ["Door", "door"]
+__all__ = ["Door", "door", "threshold"]
 
 
 def door(frame_ancestors: str | None = None) -> list[Middleware]:

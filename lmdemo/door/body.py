@@ -1,11 +1,12 @@
 """Bodies of requests: whole, small, JSON, and of the form that the page and the endpoints send."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from lmdemo.door.refusal import Refusal
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16  # of lists and objects within each other; what reads them after us must not run out of stack
+PATIENCE = 10.0  # seconds a body may take to arrive
 NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 Functions = Mapping[int, "BlockFunction"]
@@ -23,17 +25,26 @@ async def read(request: Request) -> bytes:
     """The whole body.
 
     Raises:
-        Refusal: it is longer than `MAX_BYTES`; no more than that is read.
+        Refusal: it is not told to be JSON, does not arrive in time, or is longer than `MAX_BYTES`; no more than that
+            is read.
     """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "The Content-Type of a body must be application/json.")
     told = request.headers.get("content-length", "0")
     too_long = Refusal(413, f"A request may have {MAX_BYTES:,} bytes.")
     if not told.isdecimal() or int(told[:20]) > MAX_BYTES:
         raise too_long
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise too_long
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise too_long
+    except TimeoutError as error:
+        raise Refusal(408, f"The body did not arrive within {PATIENCE:g} seconds.") from error
+    except ClientDisconnect as error:  # nobody reads this
+        raise Refusal(400, "The body ended before its time.") from error
     return bytes(body)
 
 
@@ -88,6 +99,8 @@ def call(body: Mapping[str, object], functions: Functions, *, queued: bool) -> N
         raise Refusal(400, "This function has no queue." if queued else "This function is called through the queue.")
     if not isinstance(body.get("trigger_id"), int | None):
         raise Refusal(400, "trigger_id must be a whole number or null.")
+    if body.get("event_id") is not None:
+        name("event_id", body["event_id"])
     data(body.get("data"), len(function.inputs))
 
 

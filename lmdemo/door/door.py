@@ -60,13 +60,14 @@ class Door:
         blocks: Blocks = scope["app"].get_blocks()
         match kind:
             case Kind.READ:
-                await self._app(scope, receive, send)
+                # the page reads its address itself; what Gradio would take from it is for other pages than this one
+                await self._app(scope | {"query_string": b""}, receive, send)
             case Kind.HEARTBEAT:
                 bodies.name("session_hash", named["session"])
                 await self._app(scope, receive, send)
             case Kind.FOLLOW_SESSION | Kind.FOLLOW_CALL:
                 ended = _ended(request, blocks, named)
-                await (ended or self._app)(scope, receive, send)
+                await _follow(ended or self._app, scope, receive, send)
             case _:
                 whole = await bodies.read(request)
                 body = bodies.parse(whole)
@@ -95,6 +96,26 @@ class Door:
             await passing()
 
 
+async def _follow(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a stream of results until its client leaves.
+
+    Gradio then forgets the session, and stumbles over that when a second client of the same session leaves.
+    """
+    left = False
+
+    async def listen() -> Message:
+        nonlocal left
+        message = await receive()
+        left = left or message["type"] == "http.disconnect"
+        return message
+
+    try:
+        await app(scope, listen, send)
+    except KeyError:
+        if not left:
+            raise
+
+
 def _passage(scope: Scope) -> tuple[Kind, dict[str, str]]:
     """What a request wants, and the names in its path.
 
@@ -110,7 +131,7 @@ def _passage(scope: Scope) -> tuple[Kind, dict[str, str]]:
                 return passage.kind, match.groupdict()
             methods.append(passage.method)
     if methods:
-        raise Refusal(405, f"Only {' and '.join(methods)} is answered here.")
+        raise Refusal(405, f"Only {' and '.join(methods)} is answered here.", allow=methods)
     raise Refusal(404, "There is nothing here.")
 
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-NAME = r"[\w.-]+"
-FILES = rf"(?:{NAME}/)*{NAME}"
+NAME = r"[\w.-]{1,128}"  # a file system may stumble over longer ones
+FILES = rf"(?:{NAME}/){{0,16}}{NAME}"
 
 
 class Kind(Enum):

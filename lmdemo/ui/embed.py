@@ -17,7 +17,7 @@ from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
 from lmdemo.service import Service
 from lmdemo.ui import evaluate, generate, link, markup
-from lmdemo.ui.stream import QUICK
+from lmdemo.ui.stream import AS_SENT, QUICK
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
@@ -97,6 +97,7 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
         [address, shown, way, theme, run, *writing.controls, *measuring.controls],
         [wrong, code],
         **QUICK,
+        **AS_SENT,
     )
 
 

@@ -12,13 +12,14 @@ import gradio as gr
 from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
+from lmdemo.inputs import whole_number
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.service import Service
 from lmdemo.ui import link, markup, prose
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.stream import COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, job, settled, throttled
+from lmdemo.ui.stream import AS_SENT, COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, job, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -74,7 +75,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     }
     runs = [
         gr.on([start.click, prompt.submit, asked.change], **writing),
-        examples.click(lambda sample: sample[0], examples, prompt, **QUICK).then(**writing),
+        examples.click(sample, examples, prompt, **QUICK, **AS_SENT).then(**writing),
         another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
         slowly.click(
             partial(replay, service),
@@ -116,6 +117,14 @@ def _settings(
             seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
     return (words, temperature, top_k, seed, allow_unk), variants
+
+
+def sample(index: object) -> object:
+    """The prompt of that number among the examples; what is no number of one changes nothing."""
+    try:
+        return EXAMPLES[whole_number("Example", index, 0, len(EXAMPLES) - 1)]
+    except InputError:
+        return gr.skip()
 
 
 def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:

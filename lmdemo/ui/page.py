@@ -5,12 +5,12 @@ from html import escape
 
 import gradio as gr
 
-from lmdemo.door import door, health
+from lmdemo.door import door, health, threshold
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size, tools
-from lmdemo.ui.stream import QUICK
+from lmdemo.ui.stream import AS_SENT, QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
@@ -38,7 +38,11 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "enable_monitoring": False,
         "state_session_capacity": SESSIONS,
         "mcp_server": tools.INSTALLED,
-        "app_kwargs": {"routes": [embed.LOADER, health.route(service)], "middleware": door(frame_ancestors)},
+        "app_kwargs": {
+            "routes": [embed.LOADER, health.route(service)],
+            "middleware": door(frame_ancestors),
+            "lifespan": threshold,
+        },
     }
 
 
@@ -73,12 +77,13 @@ def build_page(service: Service) -> gr.Blocks:
             "outputs": [pull, clock, shown, *views],
             **QUICK,
         }
-        here.input(_open, here, tabs, **QUICK)
+        here.input(_open, here, tabs, **QUICK, **AS_SENT)
         # first the model that the page describes, then what its address asks of it
         arrived = here.input(**following)
         clock.tick(**following)
         for tab, parts in ((generate, writing), (evaluate, measuring)):
-            arrived.then(partial(tab.arrive, service), here, [*parts.run, *parts.controls, parts.asked], **QUICK)
+            found = [*parts.run, *parts.controls, parts.asked]
+            arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
     mailboxes.bound(page)
     return page

@@ -21,8 +21,10 @@ CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
 SETTLE = 0.4  # seconds
 
 TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
-# The handlers check their fields themselves, each with its sentence; Gradio's components know less and say it worse.
-COMPUTING = {**TURN, "show_progress": "full", "api_visibility": "private", "preprocess": False}
+# The handlers check their fields themselves, each with its sentence; Gradio's components know less and say it worse,
+# with the names of handler and component, and a traceback in the log. Not where an input is a State: they bring that.
+AS_SENT = {"preprocess": False}
+COMPUTING = {**TURN, **AS_SENT, "show_progress": "full", "api_visibility": "private"}
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_csv_is_a_row_a_variant_with_the_machine_in_each(evaluation: Evaluation)
         assert row["window"] == "50"
         assert None not in row.values()
     assert float(rows[2]["fidelity_kl_percentiles_99.0"]) > 0
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", 'a,"b"\n=1'])
+def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet(evaluation: Evaluation, name: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(export.as_csv(replace(evaluation, checkpoint=name)))))
+    assert {row["checkpoint"] for row in rows} == {name if name.startswith("a") else f"'{name}"}
+    assert float(rows[2]["fidelity_log_ratio_value"]) == evaluation.fidelity.results["int8"].log_ratio.value
 
 
 def test_markdown_is_two_tables_and_a_line(evaluation: Evaluation) -> None:

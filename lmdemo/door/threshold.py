@@ -1,0 +1,87 @@
+"""What stands before Gradio's own middleware: headers that it would stumble over do not come in, and an answer that
+finds its connection gone leaves one line in the log.
+
+Gradio puts its middleware for other origins before any that an app is given, so that it answers or decorates what the
+door has refused, and the refusals can be read on other people's pages. It takes the headers for sound; here they are
+made so.
+"""
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lmdemo.door.refusal import Refusal
+
+log = logging.getLogger(__name__)
+
+HOST = re.compile(rb"([\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASCII)
+LONGEST_ORIGIN = 512  # bytes
+HOSTS = (b"host", b"x-forwarded-host")  # with the proxies' commas between
+FOREIGN = (b"x-gradio-server",)  # from a front end in Node, which this app does not run; it would move the page's root
+
+
+class Unsent(Exception):  # noqa: N818 - nothing went wrong here
+    """The server does not take an answer: what came after the request was no HTTP, and the connection was given up."""
+
+
+class Threshold:
+    """ASGI middleware before everything else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Let through to `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name not in FOREIGN]
+        try:
+            _check(headers)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+        else:
+            await self._serve(scope | {"headers": headers}, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, partial(_send, send))
+        except Unsent as unsent:
+            log.warning("An answer could not be sent: %s.", type(unsent.__cause__).__name__)
+
+
+async def _send(send: Send, message: Message) -> None:
+    """As `send`, whose errors can be told from the app's."""
+    try:
+        await send(message)
+    except Exception as error:
+        raise Unsent from error
+
+
+@asynccontextmanager
+async def threshold(app: Starlette) -> AsyncIterator[None]:
+    """For the `lifespan` of an app: puts the threshold before the middleware that stands by then."""
+    app.middleware_stack = Threshold(app.middleware_stack)
+    yield
+
+
+def _check(headers: list[tuple[bytes, bytes]]) -> None:
+    """Check the headers that say who is asked, and by whom.
+
+    Raises:
+        Refusal: a host is none, or a page's origin is told and not who is asked.
+    """
+    for name, value in headers:
+        if name in HOSTS and not all(HOST.fullmatch(host.strip()) for host in value.split(b",")):
+            raise Refusal(400, "A host is a name or an address, and a port at most.")
+        if name == b"origin" and len(value) > LONGEST_ORIGIN:
+            raise Refusal(400, f"An Origin may have {LONGEST_ORIGIN} bytes.")
+    names = {name for name, _ in headers}
+    if b"origin" in names and b"host" not in names:
+        raise Refusal(400, "A request with an Origin must name the Host.")
