@@ -113,7 +113,19 @@ def endpoint_call(body: Mapping[str, object], function: "BlockFunction") -> None
     _only(body, "data", "session_hash", "event_data")
     if body.get("session_hash") is not None:
         name("session_hash", body.get("session_hash"))
-    data(body.get("data"), len(function.inputs), [name or "" for name in function.input_parameter_names])
+    data(body.get("data"), len(function.inputs), _names(function))
+
+
+def named_call(body: Mapping[str, object], function: "BlockFunction") -> None:
+    """Check what a program sends to one of the endpoints with the values by name.
+
+    Raises:
+        Refusal: a value is missing, is of another endpoint, or of a kind that none takes.
+    """
+    names = _names(function)
+    if set(body) != set(names):
+        raise Refusal(400, f"The body must hold {', '.join(names)}." if names else "The body must be an empty object.")
+    data(list(body.values()), len(names))
 
 
 def cancel(body: Mapping[str, object]) -> None:
@@ -155,6 +167,10 @@ def data(value: object, length: int, names: Sequence[str] = ()) -> None:
 
 def _holds_object(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_object, value)))
+
+
+def _names(function: "BlockFunction") -> list[str]:
+    return [name or "" for name in function.input_parameter_names]
 
 
 def _function(index: object, functions: Functions) -> "BlockFunction":

@@ -89,7 +89,9 @@ class Door:
                 bodies.call(body, blocks.fns, queued=True)
             case Kind.CALL:
                 bodies.endpoint_call(body, _endpoint(named["name"], blocks))
-        if kind in (Kind.JOIN, Kind.CALL):
+            case Kind.CALL_NAMED:
+                bodies.named_call(body, _endpoint(named["name"], blocks))
+        if kind in (Kind.JOIN, Kind.CALL, Kind.CALL_NAMED):
             with self._crowd.place(blocks._queue, body.get("session_hash"), address):
                 await passing()
         else:

@@ -14,6 +14,7 @@ class Kind(Enum):
     READ = auto()
     JOIN = auto()  # the queue, by the number of a function
     CALL = auto()  # an endpoint, by its name
+    CALL_NAMED = auto()  # the same, with its values by name
     RUN = auto()  # a function without a queue
     FOLLOW_SESSION = auto()  # the stream of a session's results
     FOLLOW_CALL = auto()  # the stream of one call's results
@@ -55,11 +56,11 @@ PASSAGES = (
     _open(Kind.JOIN, "POST", "/gradio_api/queue/join"),
     _open(Kind.FOLLOW_SESSION, "GET", "/gradio_api/queue/data"),
     _open(Kind.CALL, "POST", rf"/gradio_api/call/(?P<name>{NAME})/?"),
+    _open(Kind.CALL_NAMED, "POST", rf"/gradio_api/call/v2/(?P<name>{NAME})/?"),
     _open(Kind.FOLLOW_CALL, "GET", rf"/gradio_api/call/(?P<name>{NAME})/(?P<event>{NAME})"),
     _open(Kind.RUN, "POST", rf"/gradio_api/run/{NAME}"),
     _open(Kind.CANCEL, "POST", "/gradio_api/cancel"),
     _open(Kind.RESET, "POST", "/gradio_api/reset"),
-    _open(Kind.READ, "GET", "/gradio_api/mcp/(?:schema)?"),
-    _open(Kind.READ, "DELETE", "/gradio_api/mcp/"),
-    _open(Kind.TOOL, "POST", "/gradio_api/mcp/"),
+    _open(Kind.READ, "GET", "/gradio_api/mcp/schema"),
+    _open(Kind.TOOL, "POST", "/gradio_api/mcp/?"),
 )

@@ -235,6 +235,13 @@ def test_what_passes_a_choice_is_answered_with_a_sentence(bare: Target, ours: Ta
         ),
         ("call/generate", {"data": [{}] * 5}, 400, "Values must be text, numbers, true, false, null or lists of them."),
         ("call/generate", {"data": [], "fn_index": 3}, 400, "The body may hold data, session_hash, event_data."),
+        (
+            "call/v2/generate",
+            {"prompt": "a", "word": 2},
+            400,
+            "The body must hold prompt, words, temperature, top_k, seed.",
+        ),
+        ("call/v2/sizes", {"data": []}, 400, "The body must be an empty object."),
         ("call/follow", {"data": []}, 404, "The endpoints are /generate, /sizes, /evaluate."),
         ("call/sizes", b" " * (MAX_BYTES + 1), 413, "A request may have 65,536 bytes."),
         ("queue/join", {"data": []}, 400, "session_hash must be 1 to 64 letters, digits, - and _."),
@@ -246,6 +253,14 @@ def test_what_passes_a_choice_is_answered_with_a_sentence(bare: Target, ours: Ta
 def test_a_refusal_is_a_sentence(ours: Target, path: str, body: object, status: int, sentence: str) -> None:
     answer = ours.post(path, body)
     assert (answer.status_code, answer.json()) == (status, {"error": sentence})
+
+
+def test_an_endpoint_takes_its_values_by_name_too(ours: Target) -> None:
+    """As the line of curl says that the page's recorder writes."""
+    started = ours.post("call/v2/evaluate", {"tokens": 200, "window": 50})
+    answer = ours.get(f"/gradio_api/call/evaluate/{started.json()['event_id']}").text
+    assert "event: complete" in answer
+    assert '"tokens": 200' in answer.splitlines()[-2]
 
 
 def test_another_method_is_refused(ours: Target) -> None:
