@@ -144,6 +144,8 @@ def test_a_prompt_of_markup_is_text_wherever_it_is_shown(open_page: Open, addres
     expect(page.locator("#writing section")).to_have_count(2)
     page.wait_for_timeout(300)
     assert_text(visitor, address)
+    press(page, "Stop")  # on a busy machine the replay lasts, and would write over the link
+    expect(page.locator("#writing-status")).to_contain_text("Stopped.")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     press(page, "Copy link to this run")
     link = page.locator("#writing-status").get_by_role("link")
