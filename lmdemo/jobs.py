@@ -18,6 +18,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation
 from lmdemo.inputs import real_number
 from lmdemo.lab import Evaluation
+from lmdemo.machine import give_back
 from lmdemo.variants import VARIANTS
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONG
         end = _End("failed", type(error).__name__, _where(error))  # no message: it may hold what was typed
         raise JobError("The run failed; the log of this server says where.") from error
     finally:
+        give_back()
         _tell(job, last, time.perf_counter() - began, end)
 
 

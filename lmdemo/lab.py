@@ -20,7 +20,7 @@ from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, generate
 from lmdemo.inputs import some_of
 from lmdemo.limits import Limit, limits
-from lmdemo.machine import Machine, this_machine
+from lmdemo.machine import Machine, give_back, this_machine
 from lmdemo.size import sizes
 from lmdemo.variants import BASELINE, TUTORIAL, build_available
 
@@ -170,6 +170,7 @@ class Lab:
         finally:
             self._example.ready.set()
             self._evaluation.ready.set()
+            give_back()
 
     def _find_example(self) -> Generation:
         """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried."""

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -95,6 +96,19 @@ def few_arenas() -> None:
     glibc gives each thread one of its own, and each keeps what its largest run needed: with the web server's threads
     that comes to 170 MB more. Other C libraries have nothing to be set here.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 2)
+    if _glibc():
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def give_back() -> None:
+    """Give the system back what the C library holds free: an evaluation leaves some 40 MB, for 2 ms to give back.
+
+    glibc does so by itself for the end of a heap only. Other C libraries are left to their own ways.
+    """
+    if _glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@cache
+def _glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

@@ -1,21 +1,24 @@
 """The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
 
 import gradio as gr
+from gradio.routes import App
 
 from lmdemo.door import door, health, threshold
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, mailboxes, markup, prose, size, tools
+from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, sessions, size, tools
 from lmdemo.ui.stream import AS_SENT, QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
-# Whose last run is kept, the most recent first. Each takes about 0.2 MB, a call of an endpoint too; more than can wait.
-SESSIONS = 100
+# Whose last run is kept, the most recent first; more than can wait. A call of an endpoint counts as one too.
+SESSIONS = 256
 
 
 def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
@@ -41,9 +44,17 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "app_kwargs": {
             "routes": [embed.LOADER, health.route(service)],
             "middleware": door(frame_ancestors),
-            "lifespan": threshold,
+            "lifespan": _lifespan,
         },
     }
+
+
+@asynccontextmanager
+async def _lifespan(app: App) -> AsyncIterator[None]:
+    """What can be put in place only when Gradio has made its app, and before it is served."""
+    sessions.remember_less(app)
+    async with threshold(app):
+        yield
 
 
 def build_page(service: Service) -> gr.Blocks:
@@ -85,7 +96,7 @@ def build_page(service: Service) -> gr.Blocks:
             found = [*parts.run, *parts.controls, parts.asked]
             arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
     page.queue(default_concurrency_limit=4, max_size=64, api_open=False)
-    mailboxes.bound(page)
+    sessions.bound_mailboxes(page)
     return page
 
 

@@ -18,7 +18,7 @@ from lmdemo.load.turns import overtakes, turns_of_jobs
 from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
 from lmdemo.log import JsonLines
 from lmdemo.service import Service
-from lmdemo.ui import build_page, launch_options, mailboxes
+from lmdemo.ui import build_page, launch_options, sessions
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -169,7 +169,7 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
     page: gr.Blocks, visitor: Callable[[], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = page._queue.pending_messages_per_session
-    assert isinstance(boxes, mailboxes.Mailboxes)
+    assert isinstance(boxes, sessions.Mailboxes)
     monkeypatch.setattr(boxes, "max_size", 2)
 
     async def ask() -> list:
@@ -187,7 +187,7 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
 
 
 def test_the_mailboxes_used_last_are_kept() -> None:
-    boxes = mailboxes.Mailboxes(2)
+    boxes = sessions.Mailboxes(2)
     boxes["a"], boxes["b"] = 1, 2
     assert "a" in boxes
     boxes["c"] = 3

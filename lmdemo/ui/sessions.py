@@ -1,0 +1,66 @@
+"""What Gradio keeps of each visitor's session, bounded: what it has to say to it, and what it remembers of it."""
+
+from asyncio import Queue
+
+import gradio as gr
+from gradio.routes import App
+from gradio.server_messages import EventMessage
+from gradio.state_holder import SessionState, StateHolder
+from gradio.utils import LRUCache
+
+MAILBOXES = 256  # of the sessions that have asked for something last; more than can wait
+
+
+class Mailboxes(LRUCache):
+    """Those of the sessions that used them last; what is said to a session that has none any more is dropped.
+
+    Gradio keeps the 2,000 that were made last, read or not. When one of a session that still waits has to go, the next
+    message to it raises where the queue is run, and nobody is served any more.
+    """
+
+    def __contains__(self, session: object) -> bool:
+        found = super().__contains__(session)
+        if found:  # asked at every use
+            self.move_to_end(session)
+        return found
+
+    def __missing__(self, session: str) -> Queue[EventMessage]:
+        return Queue()
+
+
+class _Forgotten(dict):
+    """Takes whatever it is given and keeps nothing of it."""
+
+    def __contains__(self, _key: object) -> bool:
+        return True  # or Gradio would make what is missing
+
+    def __missing__(self, _key: object) -> dict:
+        return {}
+
+    def __setitem__(self, _key: object, _value: object) -> None:
+        pass
+
+
+class Memories(StateHolder):
+    """What sessions remember, without the copy of the whole page that Gradio keeps for each, 0.2 MB.
+
+    It is for links that restore a page from the server's disk; ours have everything in their address.
+    """
+
+    def __getitem__(self, session: str) -> SessionState:
+        """The session's; a new one is made for a name that is new."""
+        state = super().__getitem__(session)
+        if not isinstance(state.config_values, _Forgotten):
+            state.config_values = _Forgotten()
+        return state
+
+
+def bound_mailboxes(page: gr.Blocks) -> None:
+    """Give the queue of `page` its mailboxes; after `page.queue()`, which makes it."""
+    page._queue.pending_messages_per_session = Mailboxes(MAILBOXES)
+
+
+def remember_less(app: App) -> None:
+    """Give the app of a page its memories; before the first request."""
+    app.state_holder = Memories()
+    app.state_holder.set_blocks(app.get_blocks())
