@@ -41,6 +41,9 @@ def begin() -> None:
 
 
 if __name__ == "__main__":
+    # Each operation of torch gives the interpreter away and wants it back; whoever has it keeps it for so long. With
+    # Python's own 5 ms, pages that are being drawn would show in the timings.
+    sys.setswitchinterval(0.0005)  # seconds
     few_arenas()
     log.to_stderr()
     serve(demo, options, begin)
