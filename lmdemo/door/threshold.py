@@ -20,8 +20,8 @@ from lmdemo.door.refusal import Refusal
 log = logging.getLogger(__name__)
 
 HOST = re.compile(rb"([\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASCII)
+UNDER = re.compile(rb"(/[\w.~-]{1,128}){0,8}/?", re.ASCII)  # the path that a proxy has the app under
 LONGEST_ORIGIN = 512  # bytes
-HOSTS = (b"host", b"x-forwarded-host")  # with the proxies' commas between
 FOREIGN = (b"x-gradio-server",)  # from a front end in Node, which this app does not run; it would move the page's root
 
 
@@ -78,10 +78,18 @@ def _check(headers: list[tuple[bytes, bytes]]) -> None:
         Refusal: a host is none, or a page's origin is told and not who is asked.
     """
     for name, value in headers:
-        if name in HOSTS and not all(HOST.fullmatch(host.strip()) for host in value.split(b",")):
+        if name == b"host" and not HOST.fullmatch(value):
             raise Refusal(400, "A host is a name or an address, and a port at most.")
+        if name == b"x-forwarded-host" and not all(map(_forwarded, value.split(b","))):
+            raise Refusal(400, "A forwarded host is a name or an address, a port and a path at most.")
         if name == b"origin" and len(value) > LONGEST_ORIGIN:
             raise Refusal(400, f"An Origin may have {LONGEST_ORIGIN} bytes.")
     names = {name for name, _ in headers}
     if b"origin" in names and b"host" not in names:
         raise Refusal(400, "A request with an Origin must name the Host.")
+
+
+def _forwarded(value: bytes) -> bool:
+    """Whether a proxy may have been asked for this; Gradio's own addresses begin with it, and with its path."""
+    host, slash, path = value.strip().partition(b"/")
+    return bool(HOST.fullmatch(host) and UNDER.fullmatch(slash + path))

@@ -5,13 +5,15 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import gradio
 import httpx
+from anyio.from_thread import BlockingPortal
 
 from lmdemo.bench import ROOT
 
@@ -28,6 +30,7 @@ SERVER_LINES = re.compile(
     rb"|No supported WebSocket library detected\. Please use \"pip install 'uvicorn\[standard\]'\","
     rb" or install 'websockets' or 'wsproto' manually\.)"
 )
+Result = TypeVar("Result")
 OUTCOMES = ("done", "refused", "stopped", "too long")  # of a job; "failed" would be a fault
 
 
@@ -58,13 +61,28 @@ class Answer:
         return answer.get("event_id") if self.status == 200 and isinstance(answer, dict) else None
 
 
+@dataclass(frozen=True)
+class Loop:
+    """An event loop in a thread of its own: the browser's fixture keeps one running in the tests' thread."""
+
+    portal: BlockingPortal
+
+    def run(self, coroutine: Coroutine[object, object, Result]) -> Result:
+        """Wait for `coroutine` there."""
+
+        async def there() -> Result:
+            return await coroutine
+
+        return self.portal.call(there)
+
+
 @dataclass
 class FuzzedApp:
     """The app at `address`, which writes its standard error to `log`."""
 
     address: str
     log: Path
-    runner: asyncio.Runner
+    loop: Loop
     routes: list[str]  # the paths that Gradio opens
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     read: int = 0  # bytes of the log
@@ -79,7 +97,7 @@ class FuzzedApp:
 
     def close(self) -> None:
         """Close the connections."""
-        self.runner.run(self.client.aclose())
+        self.loop.run(self.client.aclose())
 
     def get(self, path: str) -> dict:
         """The JSON of a page, outside the counts."""
@@ -89,7 +107,7 @@ class FuzzedApp:
         """The whole answer to a call of a function of the page, its results included if they come by the queue."""
         sent, answer = self.post(path, body)
         if event := answer.event():
-            answer = self.runner.run(self.send(_stream(sent, event), PATIENCE))
+            answer = self.loop.run(self.send(_stream(sent, event), PATIENCE))
             assert "close_stream" in answer.text
         self.check_log()
         return answer.text
@@ -98,11 +116,11 @@ class FuzzedApp:
         """Send a body, and leave what follows from it to itself."""
         content = json.dumps(body).encode()  # NaN too, as Python writes and reads it
         sent = Sent("POST queue/join" if path.endswith("join") else "POST run", "POST", path, content, JSON)
-        return sent, self.runner.run(self.send(sent))
+        return sent, self.loop.run(self.send(sent))
 
     def together(self, requests: Sequence[Sent]) -> None:
         """Send requests at the same time; a run that one of them starts is ended."""
-        self.runner.run(asyncio.wait_for(self._together(requests), 2 * PATIENCE))
+        self.loop.run(asyncio.wait_for(self._together(requests), 2 * PATIENCE))
         self.check_log()
 
     async def _together(self, requests: Sequence[Sent]) -> None:
@@ -135,7 +153,7 @@ class FuzzedApp:
 
     def raw(self, data: Sequence[bytes], look: float) -> list[bytes]:
         """Send bytes, each on a connection of its own; what comes back within `look` seconds, after which it closes."""
-        answers = self.runner.run(self._all_raw(data, look))
+        answers = self.loop.run(self._all_raw(data, look))
         self.check_log()
         return answers
 

@@ -4,7 +4,6 @@
 is the same each time.
 """
 
-import asyncio
 import json
 import math
 import os
@@ -12,7 +11,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fuzz_app import FuzzedApp, Sent
+from anyio.from_thread import start_blocking_portal
+from fuzz_app import FuzzedApp, Loop, Sent
 from fuzz_bytes import raw_bytes
 from fuzz_calls import ENDPOINTS, Page, calls, others
 from fuzz_requests import on_any_path, routes
@@ -40,8 +40,9 @@ class Report:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[FuzzedApp]:
     log = tmp_path_factory.mktemp("fuzz") / "stderr.log"
-    with running_app(log=log) as (_, address, _), asyncio.Runner() as runner:
-        app = FuzzedApp(address, log, runner, runner.run(routes()))
+    with running_app(log=log) as (_, address, _), start_blocking_portal() as portal:
+        loop = Loop(portal)
+        app = FuzzedApp(address, log, loop, loop.run(routes()))
         app.get("/healthz")  # once the model answers
         request.config.pluginmanager.register(Report(app))
         yield app

@@ -97,8 +97,10 @@ def write(app: str, words: int, timeout: float = 60) -> dict:
 def test_without_the_package_there_are_no_tools(address: str) -> None:
     assert not tools.INSTALLED
     assert httpx.get(address).is_success
-    for path in (PATH, PATH + "schema", PATH + "sse"):
+    for path in (PATH + "schema", PATH + "sse"):
         assert httpx.get(address + path, headers={"Accept": "text/event-stream"}).status_code == 404
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert httpx.post(address + PATH, json=message).status_code in (404, 405)  # Gradio's, which has no such route
 
 
 def test_the_readme_turns_it_on_with_the_pinned_version() -> None:
