@@ -78,10 +78,15 @@ REFUSED = {
         "must name the Host",
     ),
     "a host that is none": (get("/config", "Host: ["), 400, "A host is a name or an address"),
+    "a path that leads up": (
+        get("/config", "Host: here", "X-Forwarded-Host: here/../x?y"),
+        400,
+        "A forwarded host is a name or an address",
+    ),
     "a port that is none": (
         get("/config", "Host: here", "X-Forwarded-Host: a:b"),
         400,
-        "A host is a name or an address",
+        "A forwarded host is a name or an address",
     ),
     "a name longer than a file's": (get(f"/assets/{'a' * 400}", "Host: here"), 404, "There is nothing here."),
     "a body that does not come": (post(JOIN, "Content-Length: 99", body="{"), 408, "did not arrive within 10 seconds"),
