@@ -14,10 +14,10 @@ from lmdemo import jobs
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
-from lmdemo.door import body, crowd, health
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.service import DEFAULT_NAME
 from lmdemo.ui import link
+from lmdemo.ui.door import body, crowd, health
 from lmdemo.ui.embed import snippet
 from readme import PRINTED_ADDRESS, README, block
 

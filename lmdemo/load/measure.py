@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -136,12 +137,10 @@ async def _probe(app: App, rounds: int) -> list[Asked]:
 async def _watch(app: App) -> int | None:
     """The most bytes resident, until it is cancelled."""
     peak = app.memory()
-    try:
+    with suppress(asyncio.CancelledError):  # how the watching ends
         while peak is not None:
             await asyncio.sleep(LOOK)
             peak = max(peak, app.memory())
-    except asyncio.CancelledError:
-        pass
     return peak
 
 

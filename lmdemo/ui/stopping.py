@@ -26,7 +26,7 @@ from gradio.utils import error_payload
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lmdemo.door.refusal import Refusal
+from lmdemo.ui.door.refusal import Refusal
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 3.0  # seconds that a run under way has to finish: the whole end takes less than five

@@ -234,7 +234,7 @@ def _own(line: bytes) -> bool:
         return False
     if told["message"] == "job":
         return told["outcome"] in OUTCOMES
-    return told["logger"] == "lmdemo.door.threshold" and told["message"].endswith("LocalProtocolError.")
+    return told["logger"] == "lmdemo.ui.door.threshold" and told["message"].endswith("LocalProtocolError.")
 
 
 def check(status: int, text: str) -> None:

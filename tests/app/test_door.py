@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lmdemo.door import door
-from lmdemo.door.body import MAX_BYTES
-from lmdemo.door.crowd import IN_ALL, PER_ADDRESS, PER_SESSION
 from lmdemo.errors import InputError
+from lmdemo.ui.door import door
+from lmdemo.ui.door.body import MAX_BYTES
+from lmdemo.ui.door.crowd import IN_ALL, PER_ADDRESS, PER_SESSION
 
 
 @dataclass(frozen=True)

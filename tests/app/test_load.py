@@ -5,9 +5,6 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import httpx
 import pytest
@@ -20,20 +17,13 @@ from lmdemo.load.report import Row
 from lmdemo.load.soak import Soak
 from lmdemo.load.turns import Turn, overtakes, turns_of_jobs, unaccounted
 from lmdemo.load.visitor import Asked, Outcome, _sentence
-
-Done = TypeVar("Done")
+from threads import in_a_thread
 
 
 def row(rows: list[Row], what: str) -> Row:
     """The one row whose name has these words."""
     (found,) = (one for one in rows if what in one.what)
     return found
-
-
-def in_a_thread(command: Callable[..., Done], *arguments: object, **more: object) -> Done:
-    """Run a command that starts an event loop: the browser's fixture keeps one running in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(command, *arguments, **more).result()
 
 
 def test_a_crowd_is_served_in_turn_and_leaves_nothing_behind() -> None:

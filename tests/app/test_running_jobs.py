@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import gradio as gr
@@ -19,6 +18,7 @@ from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
 from lmdemo.log import JsonLines
 from lmdemo.service import Service
 from lmdemo.ui import build_page, launch_options, sessions
+from threads import in_a_thread
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -37,9 +37,7 @@ class Broken(nn.Module):
 
 
 def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
-    """Run a coroutine in a thread of its own: the browser's fixture keeps a loop running in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+    return in_a_thread(asyncio.run, coroutine)
 
 
 @pytest.fixture(scope="module")

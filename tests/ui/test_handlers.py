@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,15 +12,14 @@ import pytest
 import lmdemo
 from lmdemo.service import Request, Service
 from lmdemo.ui import evaluate, generate
+from threads import in_a_thread
 
 Answer = TypeVar("Answer")
 RUN = "?prompt=It+was&words=5&temperature=.5&seed=2&variants=int8,int4-embedding"
 
 
 def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
-    """Run a coroutine in a thread of its own: the browser's fixture keeps a loop running in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+    return in_a_thread(asyncio.run, coroutine)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
 
-from lmdemo.door.refusal import Refusal
+from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
     from gradio.block_function import BlockFunction

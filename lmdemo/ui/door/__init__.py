@@ -8,8 +8,8 @@ handler checks its own fields.
 
 from starlette.middleware import Middleware
 
-from lmdemo.door.door import Door
-from lmdemo.door.threshold import threshold
+from lmdemo.ui.door.door import Door
+from lmdemo.ui.door.threshold import threshold
 
 __all__ = ["Door", "door", "threshold"]
 

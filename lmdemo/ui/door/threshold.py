@@ -15,7 +15,7 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lmdemo.door.refusal import Refusal
+from lmdemo.ui.door.refusal import Refusal
 
 log = logging.getLogger(__name__)
 

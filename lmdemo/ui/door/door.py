@@ -1,7 +1,6 @@
 """The middleware: reads a request, lets it through or answers it, and puts the headers on every answer."""
 
 import json
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,17 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lmdemo.door import body as bodies
-from lmdemo.door.crowd import Crowd, address_of
-from lmdemo.door.headers import security_headers
-from lmdemo.door.passages import PASSAGES, Kind
-from lmdemo.door.refusal import Refusal
+from lmdemo.ui.door import body as bodies
+from lmdemo.ui.door.crowd import Crowd, address_of
+from lmdemo.ui.door.headers import security_headers
+from lmdemo.ui.door.passages import PASSAGES, Kind
+from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
     from gradio.block_function import BlockFunction
     from gradio.blocks import Blocks
-
-log = logging.getLogger(__name__)
 
 GONE = "There is no such run here; it has ended, or the app was started anew."
 

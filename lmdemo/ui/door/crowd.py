@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lmdemo.door.refusal import Refusal
+from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
     from gradio.queueing import Event, Queue
