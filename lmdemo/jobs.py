@@ -65,17 +65,21 @@ def longest_from(environment: Mapping[str, str]) -> float:
 def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONGEST) -> Iterator[Snapshot]:
     """The snapshots of what `start` starts, for at most `longest` seconds and the step under way then.
 
+    The seconds count from the first snapshot: until then a run may have waited while a model from the Hub was prepared.
+
     Raises:
         InputError: before the first snapshot, for what `start` refuses.
         JobError: the time was over, after the last snapshot that was measured; or something failed.
     """
     began = time.perf_counter()
+    deadline: float | None = None
     last: Snapshot | None = None
     end = _End()
     try:
         for last in start():
+            deadline = deadline or time.perf_counter() + longest
             yield last
-            if time.perf_counter() - began > longest and not last.final:
+            if time.perf_counter() > deadline and not last.final:
                 end = replace(end, outcome="too long")
                 raise JobError(
                     f"The run was ended after {longest:g} seconds, the most that one may take here; ask for less."

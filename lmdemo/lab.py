@@ -7,14 +7,14 @@ another computation runs in this process. It knows nothing of pages, nor where i
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.errors import InputError
 from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, generate
@@ -53,14 +53,6 @@ class Evaluation:
         return self.fidelity is not None and self.fidelity.final
 
 
-@dataclass
-class _First:
-    """A result that is computed once in the background."""
-
-    ready: threading.Event = field(default_factory=threading.Event)
-    result: Generation | Evaluation | None = None
-
-
 class Lab:
     """A checkpoint with its variants built and measured; safe to use from many threads."""
 
@@ -74,7 +66,9 @@ class Lab:
         self._turn = turn or threading.Lock()
         self._starting = threading.Lock()
         self._started = False
-        self._example, self._evaluation = _First(), _First()
+        # what a visitor finds on arrival, computed once in the background; None if it could not be
+        self.example: Future[Generation | None] = Future()
+        self.evaluation: Future[Evaluation | None] = Future()
 
     @property
     def available_tokens(self) -> int:
@@ -130,19 +124,6 @@ class Lab:
             self._started = True
         threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
 
-    def first_example(self, timeout: float | None) -> Generation | None:
-        """A text to look at, waiting at most `timeout` seconds for it; None if it is not there."""
-        return self._wait(self._example, timeout)
-
-    def first_evaluation(self, timeout: float | None) -> Evaluation | None:
-        """The first evaluation, waiting at most `timeout` seconds for it; None if it is not there."""
-        return self._wait(self._evaluation, timeout)
-
-    def _wait(self, first: _First, timeout: float | None) -> Generation | Evaluation | None:
-        self.start()
-        first.ready.wait(timeout)
-        return first.result
-
     def _chosen(self, variants: object) -> dict[str, nn.Module]:
         names = some_of("Variants", variants, self.models)
         return {name: model for name, model in self.models.items() if name == BASELINE or name in names}
@@ -157,20 +138,20 @@ class Lab:
             yield replace(evaluation, fidelity=run)
 
     def _compute_first(self) -> None:
-        try:
-            self._example.result = self._find_example()
-            self._example.ready.set()
-            with self._turn:
-                self.limits = limits(self.checkpoint.config, self.sizes)
-            measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.models]
-            tokens = min(DEFAULT_TOKENS, self.available_tokens)
-            self._evaluation.result = _last(self.evaluate(tokens, variants=measured))
-        except (InputError, RuntimeError):
-            log.exception("The first results could not be computed; the page starts without them.")
-        finally:
-            self._example.ready.set()
-            self._evaluation.ready.set()
-            give_back()
+        for first, compute in ((self.example, self._find_example), (self.evaluation, self._first_evaluation)):
+            try:
+                first.set_result(compute())
+            except Exception:  # a thread that ends in silence would leave pages waiting
+                log.exception("A first result could not be computed; the page starts without it.")
+                first.set_result(None)
+        give_back()
+
+    def _first_evaluation(self) -> Evaluation:
+        """Of the default variants, when the limits of this machine are known."""
+        with self._turn:
+            self.limits = limits(self.checkpoint.config, self.sizes)
+        measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.models]
+        return _last(self.evaluate(min(DEFAULT_TOKENS, self.available_tokens), variants=measured))
 
     def _find_example(self) -> Generation:
         """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried."""

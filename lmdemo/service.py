@@ -119,7 +119,8 @@ class Service:
             self._state = bundled, replace(pull, phase=Phase.PREPARING)
             with self._turn:  # it computes: no figure is taken meanwhile
                 lab = Lab(load(located), self._turn)
-            lab.first_evaluation(timeout=None)
+            lab.start()
+            lab.evaluation.result()
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)
         except LmdemoError as error:
             # the Hub's end names the model; what is found in its files names the file only

@@ -91,6 +91,15 @@ def test_a_job_that_takes_too_long_gives_what_was_measured_and_a_sentence(lines:
     assert line["words"] > 0
 
 
+def test_waiting_for_the_first_snapshot_is_not_counted(lines: Callable, writing: Callable) -> None:
+    def behind_others() -> Iterator[lmdemo.Generation]:
+        time.sleep(1.5)
+        yield from writing(count=3)
+
+    assert [snapshot.final for snapshot in jobs.run(job(), behind_others, longest=1)][-1]
+    assert lines()[0]["outcome"] == "done"
+
+
 def test_a_final_snapshot_that_comes_late_is_an_answer(lines: Callable, writing: Callable) -> None:
     def late() -> Iterator[lmdemo.Generation]:
         *_, last = writing()

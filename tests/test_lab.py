@@ -44,10 +44,10 @@ def test_a_visitor_who_leaves_in_the_middle_holds_nothing(lab: Lab) -> None:
 
 
 def test_first_results_are_there_without_anyone_asking(lab: Lab) -> None:
-    assert lab.first_example(timeout=0) is None
+    assert not lab.example.done()
     lab.start()
-    assert lab.first_example(timeout=120).final
-    evaluation = lab.first_evaluation(timeout=120)
+    assert lab.example.result(timeout=120).final
+    evaluation = lab.evaluation.result(timeout=120)
     assert evaluation.final
     assert list(evaluation.comparison.results) == ["fp32", "fp32-packed", "int8"]
     assert evaluation.comparison.tokens == evaluation.fidelity.tokens == 4000
@@ -56,7 +56,7 @@ def test_first_results_are_there_without_anyone_asking(lab: Lab) -> None:
 
 
 def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follow(lab: Lab) -> None:
-    example = lab.first_example(timeout=120)
+    example = lab.example.result(timeout=120)
     settings = example.settings
     assert example.first_difference in EXAMPLE_PARTS
     for seed in range(1, settings.seed):

@@ -35,7 +35,7 @@ def serve() -> Iterator[Callable[[str], Service]]:
 
     yield start
     for lab in labs:
-        assert lab.first_evaluation(timeout=60) is not None
+        assert lab.evaluation.result(timeout=60) is not None
 
 
 def settled(service: Service) -> Phase:
@@ -64,7 +64,7 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     hub.gate.set()
     assert settled(service) is Phase.SERVING
     assert (service.lab.checkpoint.source, service.lab.checkpoint.revision) == (NAME, sha)
-    assert service.lab.first_evaluation(timeout=0) is not None  # computed before anyone is switched to it
+    assert service.lab.evaluation.result(timeout=0) is not None  # computed before anyone is switched to it
     *_, last = run
     assert last.final
     assert first.writings.keys() == last.writings.keys()

@@ -56,8 +56,8 @@ measured here.
 - **Two baselines.** `fp32` is PyTorch’s own `nn.LSTM` and `nn.Linear`, as in the tutorial. On some CPUs that path is
   slower than the hardware allows, for reasons that are not fp32’s fault, and a speed-up over it flatters int8.
   `fp32-packed` is the same weights with their products arranged for this CPU: the fair one to beat.
-- **The limit.** For a word alone, the bytes of the weights ÷ the read bandwidth; for many at a time, their
-  multiplications ÷ the peak rate of matrix products. Both are measured on this machine after the start.
+- **The limit.** In words/s: for a word alone, the read bandwidth ÷ the bytes of the weights; for many at a time, the
+  peak rate of matrix products ÷ the operations of a word. Both rates are measured on this machine after the start.
 
 ## Sources
 

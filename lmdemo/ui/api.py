@@ -19,11 +19,21 @@ from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job,
 
 def build(service: Service) -> None:
     """Add /generate, /sizes and /evaluate to the page being built."""
+    endpoints = Endpoints(service)
+    gr.api(endpoints.generate_texts, api_name="generate", **TURN)
+    gr.api(endpoints.list_sizes, api_name="sizes", concurrency_limit=None)
+    gr.api(endpoints.evaluate_loss_and_speed, api_name="evaluate", **TURN)
 
-    # An agent reads these docstrings as what its tools do: an argument on a line.
+
+class Endpoints:
+    """The endpoints over a service. An agent reads their docstrings as what its tools do: an argument on a line."""
+
+    def __init__(self, service: Service) -> None:
+        """Nothing is computed yet."""
+        self._service = service
 
     def generate_texts(
-        prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1
+        self, prompt: str, words: int = 100, temperature: float = 1.0, top_k: int = 0, seed: int = 1
     ) -> Iterator[dict]:
         """Let an LSTM word language model and its int8 quantization write on from a prompt, with the same noise.
 
@@ -39,11 +49,11 @@ def build(service: Service) -> None:
         """
         asked = job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed)
         settings = (prompt, words, temperature, top_k, seed)
-        run = jobs.run(asked, lambda: service.lab.generate(GenerationSettings(*settings)), service.longest)
+        run = jobs.run(asked, lambda: self._service.lab.generate(GenerationSettings(*settings)), self._service.longest)
         for snapshot in _paced(run, TEXT_INTERVAL):
             yield _generation(snapshot)
 
-    def list_sizes() -> list:
+    def list_sizes(self) -> list:
         """The serialized size of an LSTM word language model and of every quantized variant of it.
 
         The answer has a row for every variant: bytes, what torch.save writes for it; modules, the bytes of each module
@@ -51,10 +61,10 @@ def build(service: Service) -> None:
         """
         return [
             {"variant": name, "bytes": size.total, "modules": dict(size.modules), "ratio": size.ratio}
-            for name, size in service.lab.sizes.items()
+            for name, size in self._service.lab.sizes.items()
         ]
 
-    def evaluate_loss_and_speed(tokens: int = 2000, window: int = 25) -> Iterator[list]:
+    def evaluate_loss_and_speed(self, tokens: int = 2000, window: int = 25) -> Iterator[list]:
         """Measure loss and speed of an LSTM word language model and its int8 quantization on a test text, in turns.
 
         The answer has a row for fp32 and one for int8: loss (nats a word), perplexity, tokens, seconds,
@@ -65,13 +75,9 @@ def build(service: Service) -> None:
             window: Words read in one call, 1 to 1000.
         """
         asked = job("api/evaluate", tokens=tokens, window=window)
-        run = jobs.run(asked, lambda: service.lab.compare(tokens, window), service.longest)
+        run = jobs.run(asked, lambda: self._service.lab.compare(tokens, window), self._service.longest)
         for snapshot in _paced(run, CHART_INTERVAL):
             yield _comparison(snapshot)
-
-    gr.api(generate_texts, api_name="generate", **TURN)
-    gr.api(list_sizes, api_name="sizes", concurrency_limit=None)
-    gr.api(evaluate_loss_and_speed, api_name="evaluate", **TURN)
 
 
 def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:

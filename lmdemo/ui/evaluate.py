@@ -15,14 +15,14 @@ from lmdemo.service import Service
 from lmdemo.ui import export, link, markup, prose
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
-from lmdemo.ui.download import picture_buttons, text_button
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, FIRST_WAIT, QUICK, job, settled, throttled
+from lmdemo.ui.download import copies, picture_buttons, says_if_empty, text_button
+from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, computed, job, settled, throttled
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
     " the blocks, a speed-up the median of the ratios of the same block, each with a 95% bootstrap interval. The faint"
-    " bar ends at this machine’s limit: the multiplications of a word ÷ the peak rate measured here. fp32 is PyTorch’s"
-    " own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU.</p>"
+    " bar ends at this machine’s limit: the peak rate measured here ÷ the operations of a word. fp32 is PyTorch’s own"
+    " LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU.</p>"
 )
 FIDELITY = (
     '<p class="note">Against fp32 on the same words, ± one standard error of a block bootstrap. <b>ln ratio</b>: of the'
@@ -32,7 +32,7 @@ FIDELITY = (
     " 99.9%; the whole 95% interval has to pass. int8 quantizes activations over a whole window, so it depends on the"
     " window a little.</p>"
 )
-COPY = "(texts) => texts && navigator.clipboard.writeText(JSON.parse(texts).markdown)"
+NOTHING = "There is nothing to hand out until a run has ended; press Measure."
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
         start = gr.Button("Measure", variant="primary")
         stop = stop_button()
         copy = gr.Button("Copy as Markdown", size="sm")
-        for kind in ("json", "csv"):
-            text_button(kind.upper(), "lmdemo-evaluation", kind, texts)
+        saving = [text_button(kind.upper(), "lmdemo-evaluation", kind, texts) for kind in ("json", "csv")]
     status = run_line(markup.status("Measuring on this machine …"), elem_id="measuring-status")
     doubts = gr.HTML()
     table = gr.HTML(elem_id="results")
@@ -80,14 +79,15 @@ def build(service: Service, asked: gr.Number) -> Parts:
         **COMPUTING,
     )
     stop.click(None, cancels=[measuring], api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    copy.click(None, texts, None, js=COPY, api_visibility="private")
+    copies(copy, "markdown", texts, status, NOTHING)
+    says_if_empty(saving, texts, status, NOTHING)
     return parts
 
 
 def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
     with gr.Row():
         tokens = gr.Slider(
-            **limits(lab),
+            **slice_range(lab),
             step=1,
             label="Words of test text",
             info="More words, a narrower interval.",
@@ -105,7 +105,7 @@ def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
     return tokens, window
 
 
-def limits(lab: Lab) -> dict[str, int]:
+def slice_range(lab: Lab) -> dict[str, int]:
     """The slider over the test text of the model in service."""
     least, most = token_range(lab.available_tokens)
     # Gradio has no slider with a single place: of a text of one word to predict 0 can be asked, and is refused
@@ -125,7 +125,7 @@ def measure(service: Service, tokens: object, window: object, variants: object) 
         yield markup.alert(f"{error}{so_far}"), *(gr.skip() for _ in range(7))
 
 
-def arrive(service: Service, address: object) -> tuple:
+async def arrive(service: Service, address: object) -> tuple:
     """What a visitor finds: what the address asks for, measured at once if it says so; without any, the first run.
 
     Returns:
@@ -135,27 +135,27 @@ def arrive(service: Service, address: object) -> tuple:
     try:
         asked = link.measuring(address, lab.models, lab.available_tokens)
     except InputError as error:
-        _, *first = _first(service)
+        _, *first = await _first(service)
         return markup.alert(f"In this page’s address: {error}"), *first
     if asked is None:
-        return _first(service)
+        return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
     controls = asked.tokens, asked.window, list(asked.variants)
     return line, "", None, "", "", "", "", None, *controls, int(asked.run)
 
 
-def _first(service: Service) -> tuple:
+async def _first(service: Service) -> tuple:
     """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
-    evaluation = service.lab.first_evaluation(timeout=FIRST_WAIT)
-    run = tuple(gr.skip() for _ in range(8)) if evaluation is None else _draw_first(service.lab)
+    lab = service.lab
+    run = tuple(gr.skip() for _ in range(8)) if await computed(lab.evaluation) is None else _draw_first(lab)
     return *run, *(gr.skip() for _ in range(4))
 
 
 @lru_cache(maxsize=1)
 def _draw_first(lab: Lab) -> tuple:
-    """The first evaluation drawn, once for all visitors: while it is drawn, nothing can be computed."""
-    return draw(lab.first_evaluation(timeout=None))
+    """The first evaluation, when it is there, drawn once for all visitors: while it is drawn nobody is served."""
+    return draw(lab.evaluation.result())
 
 
 def stopped(last: Evaluation | None) -> str:

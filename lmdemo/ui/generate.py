@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
 from dataclasses import fields as fields_of
 from functools import partial
 
@@ -14,12 +14,13 @@ from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.inputs import whole_number
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
+from lmdemo.limits import Limit
 from lmdemo.service import Service
 from lmdemo.ui import link, markup, prose
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.stream import AS_SENT, COMPUTING, FIRST_WAIT, QUICK, TEXT_INTERVAL, job, settled, throttled
+from lmdemo.ui.stream import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, computed, job, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -29,10 +30,13 @@ EXAMPLES = [
     "I walked along the shore, looking for",
 ]
 HOW = (
-    '<p class="note">A mark at the meter is this machine’s limit for the variant: the bytes of its weights, read once'
-    " for each word, ÷ the read bandwidth measured here. ▸ says that it lies beyond the meter’s end.</p>"
+    '<p class="note">A mark at the meter is this machine’s limit for the variant: the read bandwidth measured here ÷'
+    " the bytes of its weights, all of which each word reads. ▸ says that it lies beyond the meter’s end.</p>"
 )
 SLOW_MOTION = 20  # times slower than it was computed
+LONGEST_REPLAY = 60.0  # seconds; the rest of a longer run is shown at once
+# A replay draws on the loop that serves everyone, 1.4 ms a frame of two long texts: a few at a time.
+REPLAYING = {"concurrency_id": "replay", "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,14 @@ class Parts:
     controls: tuple[gr.components.Component, ...]  # prompt, words, temperature, top-k, seed, <unk>, then variants
     run: tuple[gr.components.Component, ...]  # status, texts, last run and its query: what a run fills
     asked: gr.Number  # a change of it writes
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of a visitor, as it is kept to be drawn again."""
+
+    texts: Generation
+    limits: Mapping[str, Limit]  # of the model that wrote it, which may have left the service since
 
 
 def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
@@ -78,16 +90,14 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
         examples.click(sample, examples, prompt, **QUICK, **AS_SENT).then(**writing),
         another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
         slowly.click(
-            partial(replay, service),
+            replay,
             [raw, last],
             [status, texts],
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
+            **REPLAYING,
         ),
     ]
     stop.click(None, cancels=runs, api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    raw.change(partial(redraw, service), [raw, last], texts, **QUICK)
+    raw.change(redraw, [raw, last], texts, **QUICK)
     share.click(None, [address, query], status, js=COPY, api_visibility="private")
     return parts
 
@@ -129,7 +139,7 @@ def sample(index: object) -> object:
 
 def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:
     """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for what keeps it from its end."""
-    lab, snapshot = service.lab, None
+    lab, last = service.lab, None
     asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
     run = jobs.run(
         job("page/generate", **asked, variants=variants),
@@ -138,13 +148,14 @@ def write(service: Service, raw: bool, variants: object, *fields: object) -> Ite
     )
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
-            yield *draw(lab, snapshot, raw), snapshot, query_of(snapshot)
+            last = Run(snapshot, lab.limits)
+            yield *draw(last, raw), last, query_of(snapshot)
     except LmdemoError as error:
-        so_far = f" {prose.parting(snapshot)}" if snapshot else ""
+        so_far = f" {prose.parting(last.texts)}" if last else ""
         yield markup.alert(f"{error}{so_far}"), gr.skip(), gr.skip(), gr.skip()
 
 
-def arrive(service: Service, address: object) -> tuple:
+async def arrive(service: Service, address: object) -> tuple:
     """What a visitor finds: what the address asks for, written at once if it says so; without any, an example.
 
     Returns:
@@ -154,19 +165,19 @@ def arrive(service: Service, address: object) -> tuple:
     try:
         asked = link.writing(address, lab.models)
     except InputError as error:
-        _, *example = _example(service)
+        _, *example = await _example(service)
         return markup.alert(f"In this page’s address: {error}"), *example
     if asked is None:
-        return _example(service)
+        return await _example(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
     return line, "", None, "", *astuple(asked.settings), list(asked.variants), int(asked.run)
 
 
-def _example(service: Service) -> tuple:
+async def _example(service: Service) -> tuple:
     """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
-    example = lab.first_example(timeout=FIRST_WAIT)
+    example = await computed(lab.example)
     if example is None:
         return tuple(gr.skip() for _ in range(12))
     seed = example.settings.seed
@@ -176,30 +187,38 @@ def _example(service: Service) -> tuple:
         note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
     line = markup.status(prose.parting(example), note)
     controls = *(gr.skip() for _ in range(4)), seed, gr.skip(), gr.skip()
-    return line, redraw(service, False, example), example, query_of(example), *controls, gr.skip()
+    last = Run(example, lab.limits)
+    return line, redraw(False, last), last, query_of(example), *controls, gr.skip()
 
 
-async def replay(service: Service, raw: bool, last: Generation | None) -> AsyncIterator[tuple[str, str]]:
+async def replay(raw: bool, last: Run | None) -> AsyncIterator[tuple[str, str]]:
     """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
     if last is None:
         yield markup.alert("There is nothing to replay yet; press Write first."), ""
         return
-    longest = max(writing.seconds for writing in last.writings.values())
+    took = max(writing.seconds for writing in last.texts.writings.values())
+    shown = min(took, LONGEST_REPLAY / SLOW_MOTION)
     clock = 0.0
-    while clock < longest:
+    while clock < shown:
         clock += TEXT_INTERVAL / SLOW_MOTION
-        yield draw(service.lab, last.at(clock), raw)
+        yield draw(replace(last, texts=last.texts.at(clock)), raw)
         await asyncio.sleep(TEXT_INTERVAL)
+    line, texts = draw(last, raw)
+    if shown < took:
+        line = markup.status(prose.parting(last.texts), f"The replay was cut short after {LONGEST_REPLAY:g} seconds.")
+    elif not last.texts.final:  # it was stopped, and so the replay ends
+        line = stopped(last)
+    yield line, texts
 
 
-def stopped(last: Generation | None) -> str:
+def stopped(last: Run | None) -> str:
     """What the line says after Stop."""
-    return markup.status("Stopped.", prose.parting(last) if last else "")
+    return markup.status("Stopped.", prose.parting(last.texts) if last else "")
 
 
-def redraw(service: Service, raw: bool, last: Generation | None) -> str | dict:
+def redraw(raw: bool, last: Run | None) -> str | dict:
     """The last texts, as text to read or as raw tokens; what is shown stays where the last run has been forgotten."""
-    return markup.texts(last, raw is True, service.lab.limits) if last else gr.skip()
+    return markup.texts(last.texts, raw is True, last.limits) if last else gr.skip()
 
 
 def query_of(run: Generation) -> str:
@@ -207,7 +226,8 @@ def query_of(run: Generation) -> str:
     return link.join("", link.Writing(run.settings, tuple(run.writings), run=True).query())
 
 
-def draw(lab: Lab, snapshot: Generation, raw: bool) -> tuple[str, str]:
-    """A snapshot as status and texts."""
+def draw(last: Run, raw: bool) -> tuple[str, str]:
+    """A run as status and texts."""
+    snapshot = last.texts
     line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot), not snapshot.final)
-    return line, markup.texts(snapshot, raw is True, lab.limits)
+    return line, redraw(raw, last)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from typing import TypeVar
 
 from gradio.context import LocalContext
@@ -26,6 +27,17 @@ TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing ev
 AS_SENT = {"preprocess": False}
 COMPUTING = {**TURN, **AS_SENT, "show_progress": "full", "api_visibility": "private"}
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+async def computed(first: Future[Snapshot | None]) -> Snapshot | None:
+    """A first result, waiting FIRST_WAIT seconds for it at most; None if it is not there.
+
+    It waits without a thread: pages that come right after the start would use up all that serve the others.
+    """
+    try:
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(first)), FIRST_WAIT)
+    except TimeoutError:
+        return None
 
 
 def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:

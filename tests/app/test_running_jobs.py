@@ -51,7 +51,8 @@ def page(service: Service) -> Iterator[gr.Blocks]:
         patch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")  # as app.py does
         page = build_page(service)
     page.launch(prevent_thread_lock=True, quiet=True, **launch_options(service))
-    service.lab.first_evaluation(timeout=60)
+    service.start()
+    service.lab.evaluation.result(timeout=60)
     yield page
     page.close()
     gc.collect()  # while these tests still say what may be left unclosed

@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
 import pytest
 
-import lmdemo
+from lmdemo.limits import Limit
 from lmdemo.service import Request, Service
 from lmdemo.ui import evaluate, generate
 from threads import in_a_thread
@@ -29,9 +30,9 @@ def service() -> Service:
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
     updates = list(generate.write(service, False, ["int8"], "It was", 120, 1.0, 0, 2, False))
-    line, texts, final, query = updates[-1]
-    assert final.final
-    assert generate.draw(service.lab, final, False) == (line, texts)
+    line, texts, last, query = updates[-1]
+    assert last.texts.final
+    assert generate.draw(last, False) == (line, texts)
     assert query == "?tab=generate&prompt=It%20was&words=120&temperature=1&top_k=0&seed=2&variants=int8&run=1"
     assert len(updates) < 60  # paced: far fewer than words
 
@@ -55,46 +56,70 @@ def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: 
 
 
 def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: Service) -> None:
-    line, texts, last, query, *controls, asked = generate.arrive(service, f"http://host/{RUN}&run=1")
+    line, texts, last, query, *controls, asked = finish(generate.arrive(service, f"http://host/{RUN}&run=1"))
     assert "Starting" in line
     assert (texts, last, query) == ("", None, "")
     assert controls == ["It was", 5, 0.5, 0, 2, False, ["int8", "int4-embedding"]]
     assert asked == 1
-    *_, asked = generate.arrive(service, f"http://host/{RUN}")
+    *_, asked = finish(generate.arrive(service, f"http://host/{RUN}"))
     assert asked == 0
-    line, *_, tokens, window, variants, asked = evaluate.arrive(
-        service, "http://host/?tab=evaluate&tokens=300&window=9&variants=&run=1"
-    )
+    address = "http://host/?tab=evaluate&tokens=300&window=9&variants=&run=1"
+    line, *_, tokens, window, variants, asked = finish(evaluate.arrive(service, address))
     assert (tokens, window, variants, asked) == (300, 9, [], 1)
-    assert evaluate.arrive(service, f"http://host/{RUN}")[-4:] == (gr.skip(),) * 4
+    assert finish(evaluate.arrive(service, f"http://host/{RUN}"))[-4:] == (gr.skip(),) * 4
 
 
 def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) -> None:
-    line, texts, last, *_ = generate.arrive(service, "http://host/?words=0&run=1")
+    line, texts, last, *_ = finish(generate.arrive(service, "http://host/?words=0&run=1"))
     assert "In this page’s address: Words must be a whole number from 1 to 1,000." in line
     assert "<section" in texts
-    assert last.final
-    line, *_, asked = evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1")
+    assert last.texts.final
+    line, *_, asked = finish(evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1"))
     assert "In this page’s address: Window must be a whole number from 1 to 1,000." in line
     assert asked == gr.skip()
 
 
+async def replayed(last: generate.Run | None) -> list[tuple[str, str]]:
+    return [frame async for frame in generate.replay(False, last)]
+
+
 def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
-    async def frames(last: lmdemo.Generation) -> list[tuple[str, str]]:
-        return [frame async for frame in generate.replay(service, False, last)]
-
-    *_, (_, _, final, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
-    replayed = finish(frames(final))
-    assert len(replayed) > 1
-    assert replayed[-1] == generate.draw(service.lab, final, False)
-    assert replayed[0] != replayed[-1]
+    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
+    frames = finish(replayed(last))
+    assert len(frames) > 1
+    assert frames[-1] == generate.draw(last, False)
+    assert frames[0] != frames[-1]
 
 
-def test_a_replay_of_nothing_says_so(service: Service) -> None:
-    async def first() -> tuple[str, str]:
-        return await anext(generate.replay(service, False, None))
+def test_a_replay_of_a_stopped_run_ends_too(service: Service) -> None:
+    (_, _, last, _), *_ = generate.write(service, False, ["int8"], "It was", 500, 1.0, 0, 2, False)
+    assert not last.texts.final
+    line, texts = finish(replayed(last))[-1]
+    assert line == generate.stopped(last)
+    assert "under-way" not in line
+    assert texts == generate.redraw(False, last)
 
-    assert "press Write first" in finish(first())[0]
+
+def test_a_replay_of_a_long_run_is_cut_short(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 200, 1.0, 0, 2, False)
+    monkeypatch.setattr(generate, "LONGEST_REPLAY", 0.3)
+    *frames, (line, texts) = finish(replayed(last))
+    assert len(frames) in (3, 4)
+    assert "The replay was cut short after 0.3 seconds." in line
+    assert texts == generate.redraw(False, last)
+
+
+def test_a_replay_of_nothing_says_so() -> None:
+    ((line, _),) = finish(replayed(None))
+    assert "press Write first" in line
+
+
+def test_texts_of_a_model_that_left_the_service_keep_its_limits(service: Service) -> None:
+    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
+    limit = Limit(bytes_per_word=1, operations_per_word=1, bandwidth=1e6, peak=1e6)
+    of_its_model = replace(last, limits={"fp32": limit})
+    assert "of the limit" in generate.redraw(False, of_its_model)
+    assert "of the limit" not in generate.redraw(False, replace(last, limits={}))
 
 
 def test_a_bad_choice_of_variants_gets_a_sentence(service: Service) -> None:
@@ -138,5 +163,5 @@ def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> No
 def test_however_short_a_test_text_its_slider_has_a_range(publishable: Path, text: str) -> None:
     (publishable / "test.txt").write_text(f" {text} \n", encoding="utf-8")
     (publishable / "SHA256SUMS").unlink()  # the author's own test text is another
-    slider = gr.Slider(**evaluate.limits(Service(Request(str(publishable))).lab))  # which it would refuse
+    slider = gr.Slider(**evaluate.slice_range(Service(Request(str(publishable))).lab))  # which it would refuse
     assert slider.minimum < slider.value == slider.maximum

@@ -1,4 +1,7 @@
-"""/healthz, for a host to poll: green only when the model answers."""
+"""/healthz, for a host to poll: green when the model answers, and while one from the Hub is prepared.
+
+A large one takes longer to prepare than a probe waits. A host that restarted the app meanwhile would never see the end.
+"""
 
 import asyncio
 import logging
@@ -9,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lmdemo.generation import GenerationSettings
-from lmdemo.service import Service
+from lmdemo.service import Phase, Service
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ class Health:
         self._began = float("-inf")
 
     async def answer(self, _request: Request) -> Response:
-        """200 with the seconds the last probe took, or 503 with a sentence."""
+        """200 with the seconds the last probe took, or that a model is being prepared; or 503 with a sentence."""
         if self._probe is None or (self._probe.done() and time.monotonic() - self._began > FRESH):
             self._began = time.monotonic()
             self._probe = asyncio.create_task(asyncio.to_thread(self._write_a_word))
@@ -35,6 +38,9 @@ class Health:
             # a probe that hangs goes on hanging: the next poll waits for the same one and starts no other
             seconds = await asyncio.wait_for(asyncio.shield(self._probe), PATIENCE)
         except TimeoutError:
+            _, pull = self._service.state
+            if pull is not None and pull.phase is Phase.PREPARING:
+                return _answer(200, status="preparing", checkpoint=pull.request.source)
             return _answer(503, status="down", error=f"The model has not answered within {PATIENCE:g} s.")
         except Exception:
             log.exception("The model does not answer.")
