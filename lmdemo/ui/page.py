@@ -67,7 +67,7 @@ def build_page(service: Service) -> gr.Blocks:
         to_write, to_measure = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(2))
         header = gr.HTML(_header(lab))
         pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:  # a menu hides tabs that it measured before the style came
             with gr.Tab("Generate", id="generate"):
                 writing = generate.build(service, here, to_write)
             with gr.Tab("Size", id="size"):
@@ -110,7 +110,7 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
     clock = gr.Timer(active=pull is not None and pull.under_way)
     if shown == name:
         return line, clock, name, *(gr.skip() for _ in range(views))
-    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.limits(lab)), *about.draw(lab)
+    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.slice_range(lab)), *about.draw(lab)
 
 
 def _open(address: object) -> gr.Tabs:
