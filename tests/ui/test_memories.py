@@ -1,18 +1,24 @@
 """What a session remembers."""
 
+import asyncio
+
 import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
 from lmdemo.ui.sessions import Memories
+from threads import in_a_thread
 
 
 @pytest.fixture
 def page() -> gr.Blocks:
-    with gr.Blocks() as page:
-        gr.Slider(0, 10, elem_id="slider")
-        gr.State("nothing yet")
-    return page
+    async def build() -> gr.Blocks:  # in a loop, or Gradio makes one and leaves it open
+        with gr.Blocks(analytics_enabled=False) as page:
+            gr.Slider(0, 10)
+            gr.State("nothing yet")
+        return page
+
+    return in_a_thread(asyncio.run, build())
 
 
 @pytest.fixture
