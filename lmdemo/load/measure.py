@@ -23,7 +23,7 @@ LOOK = 0.2  # seconds between two looks at the memory
 class State:
     """The app's process at rest; None where it cannot be seen."""
 
-    memory: int | None  # bytes resident
+    memory: int | None  # bytes resident, the median over probes: at one moment it is up to 3% more or less
     threads: int | None
 
 
@@ -81,15 +81,15 @@ def run(visitors: int, seconds: float, url: str | None = None, seed: int = 0, pr
 
 async def _measure(app: App, visitors: int, seconds: float, seed: int, probes: int) -> Load:
     warm = await warm_up(app)
-    idle = await _probe(app, probes)
-    before = State(app.memory(), app.threads())
+    idle, memory = await _probe(app, probes)
+    before = State(memory, app.threads())
     watching = asyncio.create_task(_watch(app))
     met: Crowd = await crowd(app.address, app.events, visitors, seconds, seed)
-    drained = await _probe(app, 1)  # served after everyone who came before
+    drained, _ = await _probe(app, 1)  # served after everyone who came before
     watching.cancel()
     (peak,) = await asyncio.gather(watching)
-    after, resting = await rest(app)
-    idle_again = await _probe(app, probes)
+    threads, resting = await rest(app)
+    idle_again, memory_again = await _probe(app, probes)
     everything = [*warm, *idle, *met.asked, *drained, *resting, *idle_again]
     jobs = jobs_in(app.log) if app.log else None
     return Load(
@@ -101,7 +101,7 @@ async def _measure(app: App, visitors: int, seconds: float, seed: int, probes: i
         idle=(*warm, *idle, *idle_again),
         before=before,
         peak=peak,
-        after=after,
+        after=State(memory_again, threads),
         overtakes=overtakes(turns_of_visitors(met.asked) if jobs is None else turns_of_jobs(jobs)),
         unaccounted=None if jobs is None else unaccounted(everything, jobs),
     )
@@ -121,17 +121,21 @@ async def warm_up(app: App) -> list[Asked]:
     return asked
 
 
-async def rest(app: App) -> tuple[State, list[Asked]]:
-    """The app once it is at rest again, and what was asked of it to see that: threads without work end by the next."""
+async def rest(app: App) -> tuple[int | None, list[Asked]]:
+    """The threads of the app at rest again, and what was asked of it to see that: those without work end by then."""
     await asyncio.sleep(QUIET)
-    asked = await _probe(app, 1)
-    return State(app.memory(), app.threads()), asked
+    asked, _ = await _probe(app, 1)
+    return app.threads(), asked
 
 
-async def _probe(app: App, rounds: int) -> list[Asked]:
-    """Both endpoints in turns, as the crowd calls them."""
+async def _probe(app: App, rounds: int) -> tuple[list[Asked], int | None]:
+    """Both endpoints in turns, as the crowd calls them, and the median of the bytes resident after each."""
+    asked, memory = [], []
     async with Visitor(app.address, app.events) as visitor:
-        return [await do(visitor, Deed(1, *what, Leave.NOT)) for _ in range(rounds) for what in (GENERATE, EVALUATE)]
+        for what in (GENERATE, EVALUATE) * rounds:
+            asked.append(await do(visitor, Deed(1, *what, Leave.NOT)))
+            memory.append(app.memory())
+    return asked, None if None in memory else int(np.median(memory))
 
 
 async def _watch(app: App) -> int | None:

@@ -99,8 +99,8 @@ async def _soak(app: App, sessions: int, seconds: float, seed: int) -> Soak:
                 group.create_task(visit_all())
     except TimeoutError:
         soak.whole = False
-    after, resting = await rest(app)
-    soak.threads = threads, after.threads
+    threads_again, resting = await rest(app)
+    soak.threads = threads, threads_again
     if app.log and soak.whole:  # a session that was broken off has told nobody what it asked for
         soak.unaccounted = unaccounted([*asked, *soak.asked, *resting], jobs_in(app.log))
     return soak

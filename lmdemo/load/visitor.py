@@ -97,7 +97,9 @@ class Visitor:
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        transport = httpx.AsyncHTTPTransport(verify=False, local_address=self.host)
+        # a connection is given up before the server does so, after 5 s, and a request meets its end
+        kept = httpx.Limits(keepalive_expiry=2)
+        transport = httpx.AsyncHTTPTransport(verify=False, local_address=self.host, limits=kept)
         self.client = httpx.AsyncClient(base_url=self.address, timeout=PATIENCE, transport=transport)
         self._alive: asyncio.Task | None = None
 
