@@ -131,7 +131,8 @@ class _Run:
             self._pace.append(time.monotonic() - began)
             if self.step % REPORT_EVERY == 0:
                 yield self.progress()
-            if time.monotonic() - saved > SAVE_EVERY:
+            # not at an epoch's last step, where a run that goes on would take it for validated; it is saved then
+            if self.step % self.epoch_steps and time.monotonic() - saved > SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
 
