@@ -17,8 +17,7 @@ from lmdemo.errors import HubError, LmdemoError
 from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
 from lmdemo.service import DEFAULT_NAME
-from lmdemo.text import read_corpus
-from lmdemo.training import Progress, Recipe, train
+from lmdemo.training import Progress, Recipe, read_words, train
 from lmdemo.variants import build_variants
 
 
@@ -62,16 +61,15 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    # what is measured at the end is read at the start: a file that is missing costs no training
+    texts = {name: read_words(options.corpus / f"{name}.txt") for name in ("valid", "test")}
     torch.set_num_threads(options.threads)
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)
     checkpoint = load_checkpoint(options.out)
     models = build_variants(checkpoint.model, COMPARED)
-    valid, test = (
-        torch.tensor(checkpoint.vocabulary.ids(read_corpus(options.corpus / f"{name}.txt")))
-        for name in ("valid", "test")
-    )
+    valid, test = (torch.tensor(checkpoint.vocabulary.ids(words)) for words in texts.values())
     validation = measure({"fp32": models["fp32"]}, valid, "validation")
     tests = measure(models, test, "test")
     name = options.out.resolve().name

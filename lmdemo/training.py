@@ -78,7 +78,7 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
         TrainingError: a corpus file is missing or too short, or `out` holds a run of another recipe.
     """
     corpus, out = Path(corpus), Path(out)
-    texts = {name: _read(corpus / f"{name}.txt") for name in ("train", "valid")}
+    texts = {name: read_words(corpus / f"{name}.txt") for name in ("train", "valid")}
     vocabulary = most_frequent(texts["train"], recipe.vocabulary)
     train_data = batchify(torch.tensor(vocabulary.ids(texts["train"])), recipe.streams)
     valid_data = batchify(torch.tensor(vocabulary.ids(texts["valid"])), EVAL_STREAMS)
@@ -260,10 +260,18 @@ def _valid_loss(model: LSTMModel, data: Tensor, bptt: int) -> float:
     return total / ((len(data) - 1) * data.shape[1])
 
 
-def _read(path: Path) -> list[str]:
+def read_words(path: Path) -> list[str]:
+    """The words of one file of a corpus folder.
+
+    Raises:
+        TrainingError: it is missing, not UTF-8, or has fewer than two words.
+    """
     if not path.is_file():
         raise TrainingError(f"No {path.name} in {path.parent}; a corpus folder has train.txt, valid.txt and test.txt.")
     try:
-        return read_corpus(path)
+        words = read_corpus(path)
     except UnicodeDecodeError as error:
         raise TrainingError(f"{path.name} is not UTF-8 text.") from error
+    if len(words) < 2:
+        raise TrainingError(f"{path.name} has fewer than two words.")
+    return words
