@@ -20,6 +20,9 @@ from lmdemo.service import DEFAULT_NAME
 from lmdemo.training import Progress, Recipe, read_words, train
 from lmdemo.variants import build_variants
 
+MAX_THREADS = 4_096
+MAX_ROUNDS = 1_000  # of the benchmark
+
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
     """Run the command line; returns an exit code, or the sentence that says what was wrong."""
@@ -51,7 +54,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a checkpoint from a corpus in WikiText's format")
     command.add_argument("--corpus", type=Path, required=True, help="folder with train.txt, valid.txt, test.txt")
     command.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and the state of the run")
-    command.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: %(default)s)")
+    command.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="torch threads (default: %(default)s)"
+    )
     command.add_argument("--data", help="the data and its licence in a sentence, for the model card")
     _add_stated(command)
     for field in fields(Recipe):
@@ -61,10 +66,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    threads = whole_number("--threads", options.threads, 1, MAX_THREADS)
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     # what is measured at the end is read at the start: a file that is missing costs no training
     texts = {name: read_words(options.corpus / f"{name}.txt") for name in ("valid", "test")}
-    torch.set_num_threads(options.threads)
-    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    torch.set_num_threads(threads)
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)
     checkpoint = load_checkpoint(options.out)
@@ -180,13 +186,14 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
+    rounds = whole_number("--rounds", options.rounds, 1, MAX_ROUNDS)
     # imported here: it needs the tools of tests/requirements.txt, which training does not
     from lmdemo import bench
 
     if options.only != "page":
-        print(bench.report_speed(bench.run_speed(options.rounds)), flush=True)
+        print(bench.report_speed(bench.run_speed(rounds)), flush=True)
     if options.only != "speed":
-        print(bench.report(bench.run(options.rounds)))
+        print(bench.report(bench.run(rounds)))
 
 
 def _add_load(commands: argparse._SubParsersAction) -> None:

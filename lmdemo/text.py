@@ -73,7 +73,7 @@ def read_corpus(path: str | Path) -> list[str]:
 
 
 def most_frequent(words: Iterable[str], size: int) -> Vocabulary:
-    """A vocabulary of the `size` most frequent words, most frequent first, with `<unk>` and `<eos>` in it."""
+    """A vocabulary of the `size` most frequent words, at least 2, in order, with `<unk>` and `<eos>` in it."""
     counts = Counter(words)
     ranked = [word for word, _ in counts.most_common() if word not in (UNK, EOS)]
     kept = {UNK, EOS, *ranked[: size - 2]}

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lmdemo.checkpoint import save_checkpoint
-from lmdemo.errors import TrainingError
+from lmdemo.checkpoint import MAX_LAYERS, MAX_WIDTH, MAX_WORDS, save_checkpoint
+from lmdemo.errors import InputError, TrainingError
+from lmdemo.inputs import real_number, whole_number
 from lmdemo.model import Hidden, LSTMModel
 from lmdemo.text import most_frequent, read_corpus
 
@@ -35,11 +36,16 @@ STATE = "training.pt"
 SAVE_EVERY = 120.0  # seconds between saved states
 REPORT_EVERY = 100  # steps between progress snapshots
 EVAL_STREAMS = 10  # the example's eval_batch_size
+MAX_TOKENS = 10**12  # of a corpus
+MAX_COUNT = 100_000  # epochs, streams, words a gradient reaches back
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a run; two runs with the same recipe, corpus and machine give the same weights."""
+    """What decides a run; two runs with the same recipe, corpus and machine give the same weights.
+
+    Making one checks every field and raises `InputError`.
+    """
 
     vocabulary: int = 10_000  # most frequent words kept
     ninp: int = 128
@@ -52,6 +58,20 @@ class Recipe:
     learning_rate: float = 3e-3  # the peak of the cycle
     clip: float = 0.5  # largest gradient norm
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        whole = {
+            "vocabulary": (3, MAX_WORDS),  # <unk>, <eos> and a word
+            **dict.fromkeys(("ninp", "nhid"), (1, MAX_WIDTH)),
+            "nlayers": (1, MAX_LAYERS),
+            **dict.fromkeys(("epochs", "streams", "bptt"), (1, MAX_COUNT)),
+            "seed": (0, 2**32 - 1),
+        }
+        real = {"dropout": (0.0, 0.99), "learning_rate": (1e-6, 10.0), "clip": (1e-6, 1_000.0)}
+        for check, limits in ((whole_number, whole), (real_number, real)):
+            for name, (least, most) in limits.items():
+                value = check(name.replace("_", " "), getattr(self, name), least, most)
+                object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -222,14 +242,12 @@ def saved_run(state: object) -> SavedRun | None:
         return None
     try:
         recipe, weights = Recipe(**state["recipe"]), state["best"] or state["model"]
+        tokens = whole_number("tokens", state["tokens"], 1, MAX_TOKENS)
+    except InputError as error:  # it begins with the name of what is wrong
+        raise TrainingError(f"The saved run's {error}") from error
     except (TypeError, RuntimeError) as error:  # not these fields; a tensor where a dict should be
         raise TrainingError("The saved run's recipe or weights are damaged.") from error
-    whole = {"vocabulary": recipe.vocabulary, "streams": recipe.streams, "tokens": state["tokens"]}
-    if wrong := [name for name, value in whole.items() if type(value) is not int or value < 1]:
-        raise TrainingError(f"The saved run's {wrong[0]} must be a whole number from 1.")
-    if type(recipe.dropout) not in (int, float) or not 0 <= recipe.dropout < 1:
-        raise TrainingError("The saved run's dropout must be a number from 0 up to, not including, 1.")
-    return SavedRun(recipe, state["tokens"], weights)
+    return SavedRun(recipe, tokens, weights)
 
 
 def batchify(ids: Tensor, streams: int) -> Tensor:

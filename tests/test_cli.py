@@ -38,3 +38,30 @@ def test_a_test_text_that_cannot_be_measured_is_refused_before_training(
     (corpus / "test.txt").write_bytes(content)
     assert _train(corpus) == f"lmdemo: {sentence}"
     assert not (corpus / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--threads 0", "--threads must be a whole number from 1 to 4,096."),
+        ("--vocabulary 2", "vocabulary must be a whole number from 3 to 1,000,000."),
+        ("--ninp 0", "ninp must be a whole number from 1 to 8,192."),
+        ("--nhid 8193", "nhid must be a whole number from 1 to 8,192."),
+        ("--nlayers 0", "nlayers must be a whole number from 1 to 16."),
+        ("--dropout 1", "dropout must be a number from 0 to 0.99."),
+        ("--epochs 0", "epochs must be a whole number from 1 to 100,000."),
+        ("--streams 0", "streams must be a whole number from 1 to 100,000."),
+        ("--bptt -1", "bptt must be a whole number from 1 to 100,000."),
+        ("--learning-rate nan", "learning rate must be a number from 1e-06 to 10."),
+        ("--clip 0", "clip must be a number from 1e-06 to 1000."),
+        ("--seed -1", "seed must be a whole number from 0 to 4,294,967,295."),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(corpus: Path, options: str, sentence: str) -> None:
+    assert _train(corpus, *options.split()) == f"lmdemo: {sentence}"
+    assert not (corpus / "out").exists()
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "1001"])
+def test_a_benchmark_of_no_rounds_is_refused(rounds: str) -> None:
+    assert main(["bench", "--rounds", rounds]) == "lmdemo: --rounds must be a whole number from 1 to 1,000."
