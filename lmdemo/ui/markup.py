@@ -155,7 +155,7 @@ def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
             "quality kept": prose.badge(found),
             "ln ratio": prose.estimate(found.log_ratio, 4),
             "KL": prose.estimate(found.kl, 5),
-            "same top word": f"{found.top_1.value:.1%} ± {found.top_1.error:.1%}",
+            "same top word": prose.share(found.top_1),
             "Δp": prose.estimate(found.change, 4),
             "Δp RMS": prose.estimate(found.change_rms, 4),
         }

@@ -125,6 +125,8 @@ def fidelity_verdict(run: FidelityRun) -> str:
     if name == run.baseline:
         return ""
     found = run.results[name]
+    if math.isnan(found.kept[0]):
+        return f"A single word is too few to say how much of {run.baseline}’s quality {name} keeps."
     low, high = (f"{share:.2%}" for share in found.kept)
     return (
         f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95%) and finds the same word likeliest"
@@ -134,6 +136,8 @@ def fidelity_verdict(run: FidelityRun) -> str:
 
 def badge(found: Fidelity) -> str:
     """The highest of MLPerf's gates that the whole interval passes, and a higher one that it may."""
+    if math.isnan(found.kept[0]):  # a single word has no interval
+        return "–"
     passed = next((gate for gate in GATES if found.keeps(gate)), None)
     possible = next((gate for gate in GATES if found.keeps(gate) is None), None)
     if passed is None:
@@ -167,6 +171,11 @@ def estimate(value: Estimate, digits: int) -> str:
         return number
     error = f"{value.error:,.{digits}f}"
     return f"{number} ± {error}" if float(number.replace(",", "").replace("−", "-")) or float(error) else "0"
+
+
+def share(value: Estimate) -> str:
+    """A share of words ± its standard error; of a single word, which has no error, the share alone."""
+    return f"{value.value:.1%}" + ("" if math.isnan(value.error) else f" ± {value.error:.1%}")
 
 
 def signed(value: float, digits: int) -> str:
