@@ -94,12 +94,11 @@ class QuantizedRunner(Runner):
         elif len(output) <= ROWS:
             yield self._decode(output)
         else:
-            # The engine takes the scale from the extremes of a call: a row that holds those of the whole window
-            # goes along with each piece.
-            extremes = torch.zeros_like(output[:1])
-            extremes[0, 0], extremes[0, 1] = torch.aminmax(output)
+            # The engine takes the scale from the extremes of a call: two rows, one of the least and one of the
+            # greatest value of the whole window, go along with each piece. One row could not hold both at nhid 1.
+            extremes = torch.stack(torch.aminmax(output)).unsqueeze(1).expand(2, output.shape[1])
             for start in range(0, len(output), ROWS):
-                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-1]
+                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-2]
 
     def _listen(self, ids: Tensor) -> Tensor:
         return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)

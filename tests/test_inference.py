@@ -65,6 +65,19 @@ def test_both_kernels_of_int8_are_the_forwards(bundled: lmdemo.Checkpoint, name:
     assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
 
 
+@pytest.mark.parametrize("decoder", ["engine", "oneDNN"])
+def test_one_hidden_unit_is_enough(decoder: str) -> None:
+    torch.manual_seed(0)
+    fp32 = lmdemo.LSTMModel(50, 6, 1, 1).eval()
+    model = lmdemo.build_variants(fp32, ["int8"])["int8"]
+    model.__dict__["_rows_decoder"] = model.decoder if decoder == "engine" else Int8Linear(model.decoder, ROWS)
+    ids = IDS % 50
+    with torch.inference_mode():
+        expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
+        pieces = [piece.clone() for piece in runner(model).read(ids)]
+    assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+
+
 @given(st.lists(st.integers(-(10**6), 10**6).map(lambda value: value / 128), min_size=1, max_size=20))
 def test_the_scale_of_activations_is_torchs(values: list[float]) -> None:
     """Of a zero point halfway between two integers, as of a range as wide below 0 as above it, either will do."""
