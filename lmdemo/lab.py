@@ -14,7 +14,6 @@ from typing import TypeVar
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.errors import InputError
 from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, generate
@@ -165,7 +164,7 @@ class Lab:
             measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.models]
             tokens = min(DEFAULT_TOKENS, self.available_tokens)
             self._evaluation.result = _last(self.evaluate(tokens, variants=measured))
-        except (InputError, RuntimeError):
+        except Exception:  # a thread that ends with a bare traceback would break the log's lines of JSON
             log.exception("The first results could not be computed; the page starts without them.")
         finally:
             self._example.ready.set()

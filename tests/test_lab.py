@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import lmdemo
-from lmdemo.generation import GenerationSettings
+from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PARTS, Lab
 
 
@@ -62,6 +62,22 @@ def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follo
     for seed in range(1, settings.seed):
         *_, other = lab.generate(GenerationSettings(settings.prompt, settings.words, seed=seed))
         assert other.first_difference not in EXAMPLE_PARTS
+
+
+@pytest.mark.parametrize("error", [IndexError, ValueError, lmdemo.InputError, RuntimeError])
+def test_first_results_that_fail_are_logged_and_the_page_starts_without_them(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    def fails(*_: object) -> Generation:
+        raise error("no example")
+
+    monkeypatch.setattr(Lab, "_find_example", fails)
+    other = Lab(lab.checkpoint)
+    assert other.first_example(timeout=60) is None
+    assert other.first_evaluation(timeout=60) is None
+    (record,) = caplog.records
+    assert record.getMessage() == "The first results could not be computed; the page starts without them."
+    assert record.exc_info[0] is error
 
 
 @pytest.mark.parametrize("tokens", [0, 99, 10**9, "abc", float("nan"), None])
