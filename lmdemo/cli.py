@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from lmdemo.card import CARD, COMPARED, WINDOW, Figure, Stated, measure, measured_here, new_card
+from lmdemo.card import CARD, WINDOW, Figure, Stated, measure, measured_here, new_card
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
@@ -18,7 +18,7 @@ from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
 from lmdemo.service import DEFAULT_NAME
 from lmdemo.training import Progress, Recipe, read_words, train
-from lmdemo.variants import build_variants
+from lmdemo.variants import BASELINE, TUTORIAL, build_variants
 
 MAX_THREADS = 4_096
 MAX_ROUNDS = 1_000  # of the benchmark
@@ -74,9 +74,9 @@ def _train(options: argparse.Namespace) -> None:
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)
     checkpoint = load_checkpoint(options.out)
-    models = build_variants(checkpoint.model, COMPARED)
+    models = build_variants(checkpoint.model, TUTORIAL)
     valid, test = (torch.tensor(checkpoint.vocabulary.ids(words)) for words in texts.values())
-    validation = measure({"fp32": models["fp32"]}, valid, "validation")
+    validation = measure({BASELINE: models[BASELINE]}, valid, "validation")
     tests = measure(models, test, "test")
     name = options.out.resolve().name
     card = new_card(name, checkpoint, _stated(options), measured_here(*validation, *tests), _made(recipe))

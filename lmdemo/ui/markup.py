@@ -13,7 +13,7 @@ from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, spaced
 from lmdemo.ui import prose
-from lmdemo.variants import QuantizedWeight
+from lmdemo.variants import FAIR, QuantizedWeight
 
 
 def status(sentence: str, note: str = "", under_way: bool = False) -> str:
@@ -123,7 +123,7 @@ def result_table(evaluation: Evaluation) -> str:
 def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
     """The rows of `result_table`, as text; the error of the perplexity once it has been measured."""
     comparison, run, limits = evaluation.comparison, evaluation.fidelity, evaluation.limits
-    bases = [name for name in (comparison.baseline, prose.FAIR) if name in comparison.results]
+    bases = [name for name in (comparison.baseline, FAIR) if name in comparison.results]
     rows: dict[str, dict[str, str]] = {}
     for name, result in comparison.results.items():
         found = run.results.get(name) if run else None

@@ -11,9 +11,8 @@ from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.service import Phase, Pull
 from lmdemo.size import Size
-from lmdemo.variants import BASELINE
+from lmdemo.variants import BASELINE, FAIR
 
-FAIR = "fp32-packed"  # the baseline that owes nothing to a slow path
 WIDE = 0.15  # half an interval's width, as a share of the median, from which on the page warns
 DISTURBED = 0.10  # a share of the machine taken by others from which on it warns
 
