@@ -226,7 +226,3 @@ def _load(options: argparse.Namespace) -> bool:
         print(problem, file=sys.stderr)
     print(load.markdown(rows))
     return not all(row.passed for row in rows)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -80,12 +80,13 @@ def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
     shrunk = (int8.modules["rnn"] + int8.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
     share = base.modules["encoder"] / base.total
     smallest = min(sizes, key=lambda name: sizes[name].total)
-    least = "" if smallest == "int8" else f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
+    least = ""
+    if smallest == "int4-embedding":
+        least = f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
     return (
         f"int8 takes {int8.ratio:.0%} of the bytes of {BASELINE}.",
         f"LSTM and decoder shrank to {shrunk:.0%}, a byte for a weight instead of four. The embedding, {share:.0%} of"
-        f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only."
-        + (least if smallest == "int4-embedding" else ""),
+        f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only.{least}",
     )
 
 
