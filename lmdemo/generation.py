@@ -192,7 +192,7 @@ class _Writer:
         *before, self.word = primer
         if before:
             with torch.inference_mode():
-                self.runner.listen(torch.tensor(before))
+                self.runner.prefill(torch.tensor(before))
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.

@@ -99,13 +99,13 @@ def test_what_was_found_out_is_not_part_of_the_model(bundled: lmdemo.Checkpoint)
     assert lmdemo.serialized_size(model) == before
 
 
-def test_listening_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:
+def test_prefilling_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:
     for model in models.values():
-        heard, read = runner(model), runner(model)
+        prefilled, read = runner(model), runner(model)
         with torch.inference_mode():
-            heard.listen(IDS[:20])
+            prefilled.prefill(IDS[:20])
             list(read.read(IDS[:20]))
-            assert all(map(torch.equal, heard.hidden, read.hidden))
+            assert all(map(torch.equal, prefilled.hidden, read.hidden))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 3), (9, 3)])
