@@ -128,8 +128,11 @@ class _Run:
         self.epoch_steps = math.ceil((len(data) - 1) / recipe.bptt)
         self.steps = self.epoch_steps * recipe.epochs
         self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.learning_rate, fused=True)
+        total = self.steps + 1
+        # a tenth of the run, and a step at least: OneCycleLR divides by the length of the rise
+        rise = max(0.1, 2 / total)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.learning_rate, total_steps=self.steps + 1, pct_start=0.1, cycle_momentum=False
+            self.optimizer, recipe.learning_rate, total_steps=total, pct_start=rise, cycle_momentum=False
         )
         self.step = 0
         self.hidden: Hidden = self.model.init_hidden(recipe.streams)

@@ -59,6 +59,13 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
+@pytest.mark.parametrize(("bptt", "steps"), [(800, 1), (400, 2), (89, 9), (80, 10)])
+def test_a_run_of_few_steps_comes_to_its_end(corpus: Path, bptt: int, steps: int) -> None:
+    *_, end = train(corpus, corpus / "out", replace(RECIPE, epochs=1, bptt=bptt))
+    assert end.step == end.steps == steps
+    assert end.best
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_a_run_killed_between_an_epoch_and_its_validation_validates_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
