@@ -25,7 +25,6 @@ CARD = "README.md"
 WINDOW = 25  # words read in one call when the card's losses are measured
 TASK = "text-generation"
 TAGS = ("lstm", "language-model", "dynamic-quantization")
-COMPARED = ("fp32", "int8")  # the variants a card gives losses of
 
 
 @dataclass(frozen=True)

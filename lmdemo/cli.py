@@ -10,16 +10,18 @@ from pathlib import Path
 
 import torch
 
-from lmdemo.card import CARD, COMPARED, WINDOW, Figure, Stated, measure, measured_here, new_card
+from lmdemo.card import CARD, WINDOW, Figure, Stated, measure, measured_here, new_card
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
 from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
 from lmdemo.service import DEFAULT_NAME
-from lmdemo.text import read_corpus
-from lmdemo.training import Progress, Recipe, train
-from lmdemo.variants import build_variants
+from lmdemo.training import Progress, Recipe, read_words, train
+from lmdemo.variants import BASELINE, TUTORIAL, build_variants
+
+MAX_THREADS = 4_096
+MAX_ROUNDS = 1_000  # of the benchmark
 
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
@@ -52,7 +54,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a checkpoint from a corpus in WikiText's format")
     command.add_argument("--corpus", type=Path, required=True, help="folder with train.txt, valid.txt, test.txt")
     command.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and the state of the run")
-    command.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: %(default)s)")
+    command.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="torch threads (default: %(default)s)"
+    )
     command.add_argument("--data", help="the data and its licence in a sentence, for the model card")
     _add_stated(command)
     for field in fields(Recipe):
@@ -62,17 +66,17 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    torch.set_num_threads(options.threads)
+    threads = whole_number("--threads", options.threads, 1, MAX_THREADS)
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    # what is measured at the end is read at the start: a file that is missing costs no training
+    texts = {name: read_words(options.corpus / f"{name}.txt") for name in ("valid", "test")}
+    torch.set_num_threads(threads)
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)
     checkpoint = load_checkpoint(options.out)
-    models = build_variants(checkpoint.model, COMPARED)
-    valid, test = (
-        torch.tensor(checkpoint.vocabulary.ids(read_corpus(options.corpus / f"{name}.txt")))
-        for name in ("valid", "test")
-    )
-    validation = measure({"fp32": models["fp32"]}, valid, "validation")
+    models = build_variants(checkpoint.model, TUTORIAL)
+    valid, test = (torch.tensor(checkpoint.vocabulary.ids(words)) for words in texts.values())
+    validation = measure({BASELINE: models[BASELINE]}, valid, "validation")
     tests = measure(models, test, "test")
     name = options.out.resolve().name
     card = new_card(name, checkpoint, _stated(options), measured_here(*validation, *tests), _made(recipe))
@@ -182,13 +186,14 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
+    rounds = whole_number("--rounds", options.rounds, 1, MAX_ROUNDS)
     # imported here: it needs the tools of tests/requirements.txt, which training does not
     from lmdemo import bench
 
     if options.only != "page":
-        print(bench.report_speed(bench.run_speed(options.rounds)), flush=True)
+        print(bench.report_speed(bench.run_speed(rounds)), flush=True)
     if options.only != "speed":
-        print(bench.report(bench.run(options.rounds)))
+        print(bench.report(bench.run(rounds)))
 
 
 def _add_load(commands: argparse._SubParsersAction) -> None:
@@ -221,7 +226,3 @@ def _load(options: argparse.Namespace) -> bool:
         print(problem, file=sys.stderr)
     print(load.markdown(rows))
     return not all(row.passed for row in rows)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

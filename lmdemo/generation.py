@@ -149,8 +149,8 @@ def generate(
 def _snapshots(
     models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings
 ) -> Iterator[Generation]:
-    typed = vocabulary.tokenize(settings.prompt)
-    ids = vocabulary.ids(typed)
+    ids = vocabulary.encode(settings.prompt)
+    prompt, unknown = tuple(vocabulary.words[word] for word in ids), tuple(vocabulary.unknown(settings.prompt))
     unk = vocabulary.id(UNK)
     banned = [] if settings.allow_unk or unk is None else [unk]
     sampler = Sampler(settings.temperature, settings.top_k, banned)
@@ -170,13 +170,7 @@ def _snapshots(
             for name, writer in writers.items()
         }
         final = all(writing.done for writing in writings.values())
-        yield Generation(
-            settings=settings,
-            prompt=tuple(vocabulary.words[word] for word in ids),
-            unknown=tuple(dict.fromkeys(word for word in typed if word not in vocabulary)),
-            writings=writings,
-            final=final,
-        )
+        yield Generation(settings, prompt, unknown, writings, final)
 
 
 class _Writer:
@@ -198,7 +192,7 @@ class _Writer:
         *before, self.word = primer
         if before:
             with torch.inference_mode():
-                self.runner.listen(torch.tensor(before))
+                self.runner.prefill(torch.tensor(before))
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.

@@ -29,23 +29,23 @@ class Runner:
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
-        output = self._listen(torch.tensor([word]))  # (1, nhid)
+        output = self._lstm_outputs(torch.tensor([word]))  # (1, nhid)
         return self._decode(output).view(-1)
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
         """Read a window ids (T,); the logits after each word in pieces (rows, ntoken), which may be overwritten."""
-        output = self._listen(ids)  # (T, nhid)
+        output = self._lstm_outputs(ids)  # (T, nhid)
         for start in range(0, len(output), ROWS):
             yield self._decode(output[start : start + ROWS])
 
     def prepare_reading(self) -> None:
         """Find out now what the first reading would find out, so that no timing pays for it."""
 
-    def listen(self, ids: Tensor) -> None:
-        """Read ids (T,) for the hidden state alone."""
-        self._listen(ids)
+    def prefill(self, ids: Tensor) -> None:
+        """Read ids (T,), a prompt, for the hidden state alone: no logits are made."""
+        self._lstm_outputs(ids)
 
-    def _listen(self, ids: Tensor) -> Tensor:
+    def _lstm_outputs(self, ids: Tensor) -> Tensor:
         output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)
         return output.squeeze(1)  # (T, nhid)
 
@@ -85,7 +85,7 @@ class QuantizedRunner(Runner):
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
         """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces."""
-        output = self._listen(ids)  # (T, nhid)
+        output = self._lstm_outputs(ids)  # (T, nhid)
         decode = _rows_decoder(self.model)
         if isinstance(decode, onednn.Int8Linear):
             scale = onednn.activation_scale(output)
@@ -94,14 +94,13 @@ class QuantizedRunner(Runner):
         elif len(output) <= ROWS:
             yield self._decode(output)
         else:
-            # The engine takes the scale from the extremes of a call: a row that holds those of the whole window
-            # goes along with each piece.
-            extremes = torch.zeros_like(output[:1])
-            extremes[0, 0], extremes[0, 1] = torch.aminmax(output)
+            # The engine takes the scale from the extremes of a call: two rows, one of the least and one of the
+            # greatest value of the whole window, go along with each piece. One row could not hold both at nhid 1.
+            extremes = torch.stack(torch.aminmax(output)).unsqueeze(1).expand(2, output.shape[1])
             for start in range(0, len(output), ROWS):
-                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-1]
+                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-2]
 
-    def _listen(self, ids: Tensor) -> Tensor:
+    def _lstm_outputs(self, ids: Tensor) -> Tensor:
         return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)
 
     def _lstm_forward(self, embedded: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from lmdemo.inputs import some_of
 from lmdemo.limits import Limit, limits
 from lmdemo.machine import Machine, give_back, this_machine
 from lmdemo.size import sizes
-from lmdemo.variants import BASELINE, TUTORIAL, build_available
+from lmdemo.variants import BASELINE, FAIR, TUTORIAL, build_available
 
 log = logging.getLogger(__name__)
 Step = TypeVar("Step")
@@ -33,7 +33,7 @@ EXAMPLE_SEEDS = range(1, 25)
 EXAMPLE_PARTS = range(12, 40)  # where its texts should part, from 0: after a sentence to share, before the end
 DEFAULT_TOKENS = 4_000
 DEFAULT_WINDOW = 200  # long enough that no variant pays for short calls
-DEFAULT_MEASURED = ("fp32", "fp32-packed", "int8")
+DEFAULT_MEASURED = (BASELINE, FAIR, "int8")
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from torch.nn import functional as F
 from lmdemo import onednn
 from lmdemo.model import ModelConfig
 from lmdemo.size import Size
-from lmdemo.variants import square_linear
+from lmdemo.variants import is_quantized, square_linear
 
 TRIALS = 5  # of each way of reading or multiplying; the best counts, for a limit is what can be reached
 WIDTH = 1_024  # of the square matrices multiplied
-FLOAT_VARIANTS = ("fp32", "fp32-packed")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def limits(config: ModelConfig, sizes: Mapping[str, Size]) -> dict[str, Limit]:
         rounded = int(float(f"{needed:.2g}"))
         if rounded not in bandwidths:
             bandwidths[rounded] = measure_bandwidth(rounded)
-        peak = peaks.fp32 if name in FLOAT_VARIANTS else peaks.int8
+        peak = peaks.int8 if is_quantized(name) else peaks.fp32
         found[name] = Limit(needed, operations, bandwidths[rounded], peak)
     return found
 

@@ -24,11 +24,11 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-from lmdemo.card import CARD, COMPARED, Measured, Stated, complete, measure, measured_here, new_card, read_card
+from lmdemo.card import CARD, Measured, Stated, complete, measure, measured_here, new_card, read_card
 from lmdemo.checkpoint import MAX_FILE_BYTES, OPTIONAL, REQUIRED, Checkpoint, Located, load
 from lmdemo.errors import CheckpointError, HubError
 from lmdemo.hub import STATUSES, HubName, hub_error
-from lmdemo.variants import build_variants
+from lmdemo.variants import TUTORIAL, build_variants
 
 MEASURED_WORDS = 10_000  # read from the test text, at most
 COMMIT_TIMEOUT = 60.0  # seconds the Hub has for the commit itself, which is never sent twice
@@ -153,7 +153,7 @@ def _held(there: ModelInfo) -> set[str]:
 
 def _measure(checkpoint: Checkpoint, own: bool) -> Measured:
     """fp32 and int8 on the beginning of the test text, which is the folder's own or the one this project carries."""
-    models = build_variants(checkpoint.model, COMPARED)
+    models = build_variants(checkpoint.model, TUTORIAL)
     ids = checkpoint.test_ids[: MEASURED_WORDS + 1]
     split = "test" if len(ids) == len(checkpoint.test_ids) else f"test[:{MEASURED_WORDS}]"
     return measured_here(*measure(models, ids, split), sample=None if own else checkpoint.test_name)

@@ -18,6 +18,9 @@ from torch import Tensor
 
 BATCH = 8  # positions drawn at a time
 KEPT_BYTES = 64 * 2**20  # of noise that one variant has met and another has not yet
+# Below it greedy is meant. Noise lies between -2.9 and 22.9, so at this temperature it moves logits against one
+# another by less than 3e-8, which float32 cannot tell at a logit of 1; and 1 / T comes to infinity not far below.
+COLDEST = 1e-9
 
 
 def noise(seed: int, position: int, size: int) -> np.ndarray:
@@ -90,7 +93,7 @@ class Sampler:
     """How a word is picked: temperature, top-k, and the ids that never appear."""
 
     def __init__(self, temperature: float, top_k: int, banned: Iterable[int] = ()) -> None:
-        self.temperature = temperature  # 0: greedy, the likeliest word
+        self.temperature = temperature if temperature >= COLDEST else 0.0  # 0: greedy, the likeliest word
         self.top_k = top_k  # 0: all words
         self.banned = tuple(banned)
 
@@ -100,11 +103,14 @@ class Sampler:
         return self.temperature > 0
 
     def pick(self, logits: Tensor, shared: np.ndarray | None = None) -> int:
-        """The id of a word from logits (ntoken,), which are overwritten, and the noise (ntoken,) of its position."""
+        """The id of a word from logits (ntoken,), which are overwritten, and the noise (ntoken,) of its position.
+
+        A greedy sampler needs no noise, and ignores it.
+        """
         scores = logits.numpy()
         for word in self.banned:
             scores[word] = -np.inf
-        if shared is None:
+        if shared is None or not self.needs_noise:
             return int(scores.argmax())
         if not 0 < self.top_k < len(scores):
             if self.temperature != 1:

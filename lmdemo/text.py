@@ -73,7 +73,7 @@ def read_corpus(path: str | Path) -> list[str]:
 
 
 def most_frequent(words: Iterable[str], size: int) -> Vocabulary:
-    """A vocabulary of the `size` most frequent words, most frequent first, with `<unk>` and `<eos>` in it."""
+    """A vocabulary of the `size` most frequent words, at least 2, in order, with `<unk>` and `<eos>` in it."""
     counts = Counter(words)
     ranked = [word for word, _ in counts.most_common() if word not in (UNK, EOS)]
     kept = {UNK, EOS, *ranked[: size - 2]}
@@ -145,13 +145,17 @@ def _split(chunk: str, known: Container[str]) -> list[str]:
 
 
 def _contraction(word: str, known: Container[str]) -> list[str]:
-    if "'" not in word or _cased(word, known) in known:
-        return [_cased(word, known)]
-    for suffix in _SUFFIXES:
-        if suffix in known and word.lower().endswith(suffix) and len(word) > len(suffix):
-            return [*_contraction(word[: -len(suffix)], known), suffix]
-    head, tail = word.rsplit("'", 1)  # o'clock is o ' clock
-    return [*_contraction(head, known), "'", _cased(tail, known)]
+    """`word` taken apart at its apostrophes, from the right; a loop, since a prompt may hold a thousand of them."""
+    parts: list[str] = []  # the last one first
+    while "'" in word and _cased(word, known) not in known:
+        suffixes = (end for end in _SUFFIXES if end in known and len(word) > len(end) and word.lower().endswith(end))
+        if suffix := next(suffixes, ""):
+            word = word[: -len(suffix)]
+            parts.append(suffix)
+        else:
+            word, tail = word.rsplit("'", 1)  # o'clock is o ' clock
+            parts += [_cased(tail, known), "'"] if tail else ["'"]  # nothing follows where a suffix was taken
+    return [_cased(word, known), *reversed(parts)]
 
 
 def _cased(word: str, known: Container[str]) -> str:

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lmdemo.checkpoint import save_checkpoint
-from lmdemo.errors import TrainingError
+from lmdemo.checkpoint import MAX_LAYERS, MAX_WIDTH, MAX_WORDS, save_checkpoint
+from lmdemo.errors import InputError, TrainingError
+from lmdemo.inputs import real_number, whole_number
 from lmdemo.model import Hidden, LSTMModel
 from lmdemo.text import most_frequent, read_corpus
 
@@ -35,11 +36,16 @@ STATE = "training.pt"
 SAVE_EVERY = 120.0  # seconds between saved states
 REPORT_EVERY = 100  # steps between progress snapshots
 EVAL_STREAMS = 10  # the example's eval_batch_size
+MAX_TOKENS = 10**12  # of a corpus
+MAX_COUNT = 100_000  # epochs, streams, words a gradient reaches back
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a run; two runs with the same recipe, corpus and machine give the same weights."""
+    """What decides a run; two runs with the same recipe, corpus and machine give the same weights.
+
+    Making one checks every field and raises `InputError`.
+    """
 
     vocabulary: int = 10_000  # most frequent words kept
     ninp: int = 128
@@ -52,6 +58,20 @@ class Recipe:
     learning_rate: float = 3e-3  # the peak of the cycle
     clip: float = 0.5  # largest gradient norm
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        whole = {
+            "vocabulary": (3, MAX_WORDS),  # <unk>, <eos> and a word
+            **dict.fromkeys(("ninp", "nhid"), (1, MAX_WIDTH)),
+            "nlayers": (1, MAX_LAYERS),
+            **dict.fromkeys(("epochs", "streams", "bptt"), (1, MAX_COUNT)),
+            "seed": (0, 2**32 - 1),
+        }
+        real = {"dropout": (0.0, 0.99), "learning_rate": (1e-6, 10.0), "clip": (1e-6, 1_000.0)}
+        for check, limits in ((whole_number, whole), (real_number, real)):
+            for name, (least, most) in limits.items():
+                value = check(name.replace("_", " "), getattr(self, name), least, most)
+                object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
         TrainingError: a corpus file is missing or too short, or `out` holds a run of another recipe.
     """
     corpus, out = Path(corpus), Path(out)
-    texts = {name: _read(corpus / f"{name}.txt") for name in ("train", "valid")}
+    texts = {name: read_words(corpus / f"{name}.txt") for name in ("train", "valid")}
     vocabulary = most_frequent(texts["train"], recipe.vocabulary)
     train_data = batchify(torch.tensor(vocabulary.ids(texts["train"])), recipe.streams)
     valid_data = batchify(torch.tensor(vocabulary.ids(texts["valid"])), EVAL_STREAMS)
@@ -108,8 +128,11 @@ class _Run:
         self.epoch_steps = math.ceil((len(data) - 1) / recipe.bptt)
         self.steps = self.epoch_steps * recipe.epochs
         self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.learning_rate, fused=True)
+        total = self.steps + 1
+        # a tenth of the run, and a step at least: OneCycleLR divides by the length of the rise
+        rise = max(0.1, 2 / total)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.learning_rate, total_steps=self.steps + 1, pct_start=0.1, cycle_momentum=False
+            self.optimizer, recipe.learning_rate, total_steps=total, pct_start=rise, cycle_momentum=False
         )
         self.step = 0
         self.hidden: Hidden = self.model.init_hidden(recipe.streams)
@@ -131,7 +154,8 @@ class _Run:
             self._pace.append(time.monotonic() - began)
             if self.step % REPORT_EVERY == 0:
                 yield self.progress()
-            if time.monotonic() - saved > SAVE_EVERY:
+            # not at an epoch's last step, where a run that goes on would take it for validated; it is saved then
+            if self.step % self.epoch_steps and time.monotonic() - saved > SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
 
@@ -221,14 +245,12 @@ def saved_run(state: object) -> SavedRun | None:
         return None
     try:
         recipe, weights = Recipe(**state["recipe"]), state["best"] or state["model"]
+        tokens = whole_number("tokens", state["tokens"], 1, MAX_TOKENS)
+    except InputError as error:  # it begins with the name of what is wrong
+        raise TrainingError(f"The saved run's {error}") from error
     except (TypeError, RuntimeError) as error:  # not these fields; a tensor where a dict should be
         raise TrainingError("The saved run's recipe or weights are damaged.") from error
-    whole = {"vocabulary": recipe.vocabulary, "streams": recipe.streams, "tokens": state["tokens"]}
-    if wrong := [name for name, value in whole.items() if type(value) is not int or value < 1]:
-        raise TrainingError(f"The saved run's {wrong[0]} must be a whole number from 1.")
-    if type(recipe.dropout) not in (int, float) or not 0 <= recipe.dropout < 1:
-        raise TrainingError("The saved run's dropout must be a number from 0 up to, not including, 1.")
-    return SavedRun(recipe, state["tokens"], weights)
+    return SavedRun(recipe, tokens, weights)
 
 
 def batchify(ids: Tensor, streams: int) -> Tensor:
@@ -259,10 +281,18 @@ def _valid_loss(model: LSTMModel, data: Tensor, bptt: int) -> float:
     return total / ((len(data) - 1) * data.shape[1])
 
 
-def _read(path: Path) -> list[str]:
+def read_words(path: Path) -> list[str]:
+    """The words of one file of a corpus folder.
+
+    Raises:
+        TrainingError: it is missing, not UTF-8, or has fewer than two words.
+    """
     if not path.is_file():
         raise TrainingError(f"No {path.name} in {path.parent}; a corpus folder has train.txt, valid.txt and test.txt.")
     try:
-        return read_corpus(path)
+        words = read_corpus(path)
     except UnicodeDecodeError as error:
         raise TrainingError(f"{path.name} is not UTF-8 text.") from error
+    if len(words) < 2:
+        raise TrainingError(f"{path.name} has fewer than two words.")
+    return words

@@ -202,10 +202,11 @@ def _recipe(**changes: object) -> Callable[[dict], None]:
 DAMAGED = {
     "recipe a list": (_set(recipe=[1]), "recipe or weights are damaged"),
     "recipe of another version": (_recipe(heads=8), "recipe or weights are damaged"),
-    "vocabulary of text": (_recipe(vocabulary="many"), "vocabulary must be a whole number from 1"),
-    "vocabulary true": (_recipe(vocabulary=True), "vocabulary must be a whole number from 1"),
+    "vocabulary of text": (_recipe(vocabulary="many"), "saved run's vocabulary must be a whole number from 3"),
+    "vocabulary true": (_recipe(vocabulary=True), "vocabulary must be a whole number from 3"),
     "no streams": (_recipe(streams=0), "streams must be a whole number from 1"),
     "tokens of text": (_set(tokens="1"), "tokens must be a whole number from 1"),
+    "no words": (_set(tokens=0), "tokens must be a whole number from 1"),
     "dropout NaN": (_recipe(dropout=float("nan")), "dropout must be a number"),
     "another vocabulary": (_recipe(vocabulary=30), "30 different words and the state dict 40"),
     "weights a tensor": (_set(best=torch.zeros(3)), "recipe or weights are damaged"),

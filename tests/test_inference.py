@@ -65,6 +65,19 @@ def test_both_kernels_of_int8_are_the_forwards(bundled: lmdemo.Checkpoint, name:
     assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
 
 
+@pytest.mark.parametrize("decoder", ["engine", "oneDNN"])
+def test_one_hidden_unit_is_enough(decoder: str) -> None:
+    torch.manual_seed(0)
+    fp32 = lmdemo.LSTMModel(50, 6, 1, 1).eval()
+    model = lmdemo.build_variants(fp32, ["int8"])["int8"]
+    model.__dict__["_rows_decoder"] = model.decoder if decoder == "engine" else Int8Linear(model.decoder, ROWS)
+    ids = IDS % 50
+    with torch.inference_mode():
+        expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
+        pieces = [piece.clone() for piece in runner(model).read(ids)]
+    assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+
+
 @given(st.lists(st.integers(-(10**6), 10**6).map(lambda value: value / 128), min_size=1, max_size=20))
 def test_the_scale_of_activations_is_torchs(values: list[float]) -> None:
     """Of a zero point halfway between two integers, as of a range as wide below 0 as above it, either will do."""
@@ -86,13 +99,13 @@ def test_what_was_found_out_is_not_part_of_the_model(bundled: lmdemo.Checkpoint)
     assert lmdemo.serialized_size(model) == before
 
 
-def test_listening_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:
+def test_prefilling_leaves_the_state_that_reading_leaves(models: dict[str, torch.nn.Module]) -> None:
     for model in models.values():
-        heard, read = runner(model), runner(model)
+        prefilled, read = runner(model), runner(model)
         with torch.inference_mode():
-            heard.listen(IDS[:20])
+            prefilled.prefill(IDS[:20])
             list(read.read(IDS[:20]))
-            assert all(map(torch.equal, heard.hidden, read.hidden))
+            assert all(map(torch.equal, prefilled.hidden, read.hidden))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 3), (9, 3)])

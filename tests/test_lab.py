@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import lmdemo
-from lmdemo.generation import GenerationSettings
+from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PARTS, Lab
 
 
@@ -62,6 +62,23 @@ def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follo
     for seed in range(1, settings.seed):
         *_, other = lab.generate(GenerationSettings(settings.prompt, settings.words, seed=seed))
         assert other.first_difference not in EXAMPLE_PARTS
+
+
+@pytest.mark.parametrize("error", [IndexError, ValueError, lmdemo.InputError, RuntimeError])
+def test_a_first_result_that_fails_is_logged_and_the_page_starts_without_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    def fails(*_: object) -> Generation:
+        raise error("no example")
+
+    monkeypatch.setattr(Lab, "_find_example", fails)
+    other = Lab(lab.checkpoint)
+    other.start()
+    assert other.example.result(timeout=60) is None
+    assert other.evaluation.result(timeout=60).final
+    (record,) = caplog.records
+    assert record.getMessage() == "A first result could not be computed; the page starts without it."
+    assert record.exc_info[0] is error
 
 
 @pytest.mark.parametrize("tokens", [0, 99, 10**9, "abc", float("nan"), None])

@@ -40,6 +40,15 @@ def test_temperature_zero_takes_the_likeliest_word() -> None:
     assert sampler.pick(LOGITS.clone()) == 0
 
 
+@pytest.mark.parametrize("top_k", [0, 2])
+@pytest.mark.parametrize("temperature", [1e-320, 1e-40, 1e-30, 1e-9, 1e-8])
+def test_a_temperature_near_zero_takes_the_likeliest_word_too(temperature: float, top_k: int) -> None:
+    sampler = Sampler(temperature, top_k)
+    logits = torch.tensor([-3.0, 1.0, 12.0, 9.0, 11.9])
+    picks = {sampler.pick(logits.clone(), noise(3, position, 5)) for position in range(50)}
+    assert picks == {2}
+
+
 @pytest.mark.parametrize(("temperature", "top_k"), [(0.0, 0), (1.0, 0), (1.0, 1), (1.0, 2)])
 def test_banned_words_never_appear_however_likely(temperature: float, top_k: int) -> None:
     sampler = Sampler(temperature, top_k, banned=[0])

@@ -35,6 +35,9 @@ MOSES = Vocabulary("<unk> <eos> don 't it 's he said .".split())
         ("</s>", "< / s >"),
         ("it\x00 \u200bsaid\u202e", "it said"),
         ("\ud800it", "it"),
+        ("it'he'said", "it ' he ' said"),
+        ("it'n't", "it ' n't"),  # no empty word where the suffix was
+        ("a'" * 1000, "a ' " * 999 + "a '"),  # as long as a prompt may be
     ],
 )
 def test_tokenize(typed: str, words: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,32 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
     assert 200 <= resumed[0].step <= 220
     whole, again = (load_file(corpus / name / "model.safetensors") for name in ("whole", "broken"))
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+@pytest.mark.parametrize(("bptt", "steps"), [(800, 1), (400, 2), (89, 9), (80, 10)])
+def test_a_run_of_few_steps_comes_to_its_end(corpus: Path, bptt: int, steps: int) -> None:
+    *_, end = train(corpus, corpus / "out", replace(RECIPE, epochs=1, bptt=bptt))
+    assert end.step == end.steps == steps
+    assert end.best
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_run_killed_between_an_epoch_and_its_validation_validates_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    recipe = replace(RECIPE, epochs=epochs)
+
+    def killed(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_valid_loss", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(train(corpus, corpus / "out", recipe))
+    resumed = list(train(corpus, corpus / "out", recipe))
+    assert [step.epoch for step in resumed if step.valid_loss is not None] == list(range(1, epochs + 1))
+    assert lmdemo.load_checkpoint(corpus / "out").config.nhid == recipe.nhid
 
 
 def test_the_command_survives_a_kill_and_writes_the_card(corpus: Path) -> None:

@@ -9,8 +9,8 @@ from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 import lmdemo
-from lmdemo import variants
-from lmdemo.variants import Variant, build_available, quantized_weights
+from lmdemo import limits, variants
+from lmdemo.variants import Variant, build_available, is_quantized, quantized_weights
 
 NAMES = ["fp32", "fp32-packed", "int8", "int8-per-channel", "int8-embedding", "int4-embedding"]
 
@@ -46,6 +46,25 @@ def test_an_unknown_variant_is_named_by_what_there_is(tiny: lmdemo.LSTMModel, na
 def test_every_variant_is_described() -> None:
     assert list(lmdemo.VARIANTS) == NAMES
     assert all(description.endswith(".") for description in lmdemo.VARIANTS.values())
+
+
+def test_every_quantized_variant_multiplies_in_int8_and_no_other(tiny: lmdemo.LSTMModel) -> None:
+    for name, model in lmdemo.build_variants(tiny).items():
+        linear = any(isinstance(module, DynamicQuantizedLinear) for module in model.modules())
+        assert linear == is_quantized(name)
+
+
+def test_what_is_not_quantized_is_said_in_the_table_alone(
+    tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variant in fp32 that is added is neither refused for want of int8 nor held against the peak of int8."""
+    added = Variant("fp32-again", lambda model: model, quantized=False)
+    monkeypatch.setattr(variants, "_TABLE", variants._TABLE | {added.name: added})
+    monkeypatch.setattr(limits, "measure_peaks", lambda: limits.Peaks(fp32=1.0, int8=4.0))
+    monkeypatch.setattr(limits, "measure_bandwidth", lambda size: float(size))
+    models = lmdemo.build_variants(tiny, ["fp32", "fp32-again", "int8"])
+    found = limits.limits(tiny.config, lmdemo.sizes(models))
+    assert {name: limit.peak for name, limit in found.items()} == {"fp32": 1.0, "fp32-again": 1.0, "int8": 4.0}
 
 
 def test_scale_and_zero_point_give_the_weights_back(tiny: lmdemo.LSTMModel) -> None:
@@ -102,7 +121,7 @@ def test_a_variant_that_the_engine_cannot_run_is_listed_with_the_reason(
     def refuses(model: lmdemo.LSTMModel) -> nn.Module:
         raise NotImplementedError("no kernel found")
 
-    table = variants._TABLE | {"int4-embedding": Variant("int4-embedding", refuses)}
+    table = variants._TABLE | {"int4-embedding": Variant("int4-embedding", refuses, quantized=True)}
     monkeypatch.setattr(variants, "_TABLE", table)
     models, unavailable = build_available(tiny)
     assert list(models) == NAMES[:-1]

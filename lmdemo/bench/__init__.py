@@ -5,13 +5,13 @@ of tests/requirements.txt. Nothing here is a pass or a fail; these are measureme
 a subject; this one puts them together.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from lmdemo.bench.app import ROOT, running_app
+from lmdemo.bench.figures import figure
 from lmdemo.bench.loading import CONFIG, Loading, measure_loading
 from lmdemo.bench.speed import TOKENS, Speed, measure_speed, speed_report
 from lmdemo.bench.start import Start, measure_start
@@ -117,6 +117,4 @@ def _rows(bench: Bench) -> list[tuple[str, str]]:
 
 
 def _ratio(value: Interval) -> str:
-    if math.isnan(value.low):
-        return f"{value.median:.2f}"  # too few runs for an interval
-    return f"{value.median:.2f} (95% {value.low:.2f} to {value.high:.2f})"
+    return figure(value, level="95% ")

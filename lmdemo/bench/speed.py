@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import OnnxModel, onnx_models
-from lmdemo.evaluation import Interval, evaluate, log_softmax_, median_interval
+from lmdemo.evaluation import FEWEST_BLOCKS, Interval, evaluate, log_softmax_, median_interval
 from lmdemo.generation import generate
 from lmdemo.lab import DEFAULT_WINDOW
 from lmdemo.model import LSTMModel
@@ -100,23 +101,24 @@ def speed_report(speed: Speed) -> str:
     for label, work, name, other in RATIOS:
         ratio = getattr(speed, work).ratio(name, other)
         what = label.format(tutorial=TUTORIAL_WINDOW, ours=DEFAULT_WINDOW)
-        ratios.append(f"| {what} | {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) |")
+        ratios.append(f"| {what} | {figure(ratio)} |")
     losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "fp32-packed", "int8")}
     told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
     rounds = len(speed.generation.seconds["fp32"])
+    intervals = " with 95% intervals" if rounds >= FEWEST_BLOCKS else ""
     return "\n\n".join(
         [
             f"**{speed.title}**",
             "\n".join([head, *rows]),
             "\n".join(ratios),
-            f"Medians of {rounds} rounds with 95% intervals; {WORDS} words written and {speed.evaluation.words:,} read"
+            f"Medians of {rounds} rounds{intervals}; {WORDS} words written and {speed.evaluation.words:,} read"
             f" in a turn. Loss: {told}.",
         ]
     )
 
 
 def _speed(value: Interval) -> str:
-    return f"{value.median:,.0f} ({value.low:,.0f} to {value.high:,.0f})"
+    return figure(value, digits=0)
 
 
 def contest(ways: Ways, words: int, rounds: int) -> Contest:

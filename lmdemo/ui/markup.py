@@ -13,7 +13,7 @@ from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, spaced
 from lmdemo.ui import prose
-from lmdemo.variants import QuantizedWeight
+from lmdemo.variants import FAIR, QuantizedWeight
 
 
 def status(sentence: str, note: str = "", under_way: bool = False) -> str:
@@ -123,7 +123,7 @@ def result_table(evaluation: Evaluation) -> str:
 def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
     """The rows of `result_table`, as text; the error of the perplexity once it has been measured."""
     comparison, run, limits = evaluation.comparison, evaluation.fidelity, evaluation.limits
-    bases = [name for name in (comparison.baseline, prose.FAIR) if name in comparison.results]
+    bases = [name for name in (comparison.baseline, FAIR) if name in comparison.results]
     rows: dict[str, dict[str, str]] = {}
     for name, result in comparison.results.items():
         found = run.results.get(name) if run else None
@@ -155,7 +155,7 @@ def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
             "quality kept": prose.badge(found),
             "ln ratio": prose.estimate(found.log_ratio, 4),
             "KL": prose.estimate(found.kl, 5),
-            "same top word": f"{found.top_1.value:.1%} ± {found.top_1.error:.1%}",
+            "same top word": prose.share(found.top_1),
             "Δp": prose.estimate(found.change, 4),
             "Δp RMS": prose.estimate(found.change_rms, 4),
         }

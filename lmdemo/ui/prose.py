@@ -11,9 +11,8 @@ from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.service import Phase, Pull
 from lmdemo.size import Size
-from lmdemo.variants import BASELINE
+from lmdemo.variants import BASELINE, FAIR
 
-FAIR = "fp32-packed"  # the baseline that owes nothing to a slow path
 WIDE = 0.15  # half an interval's width, as a share of the median, from which on the page warns
 DISTURBED = 0.10  # a share of the machine taken by others from which on it warns
 
@@ -81,12 +80,13 @@ def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
     shrunk = (int8.modules["rnn"] + int8.modules["decoder"]) / (base.modules["rnn"] + base.modules["decoder"])
     share = base.modules["encoder"] / base.total
     smallest = min(sizes, key=lambda name: sizes[name].total)
-    least = "" if smallest == "int8" else f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
+    least = ""
+    if smallest == "int4-embedding":
+        least = f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
     return (
         f"int8 takes {int8.ratio:.0%} of the bytes of {BASELINE}.",
         f"LSTM and decoder shrank to {shrunk:.0%}, a byte for a weight instead of four. The embedding, {share:.0%} of"
-        f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only."
-        + (least if smallest == "int4-embedding" else ""),
+        f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only.{least}",
     )
 
 
@@ -125,6 +125,8 @@ def fidelity_verdict(run: FidelityRun) -> str:
     if name == run.baseline:
         return ""
     found = run.results[name]
+    if math.isnan(found.kept[0]):
+        return f"A single word is too few to say how much of {run.baseline}’s quality {name} keeps."
     low, high = (f"{share:.2%}" for share in found.kept)
     return (
         f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95%) and finds the same word likeliest"
@@ -134,6 +136,8 @@ def fidelity_verdict(run: FidelityRun) -> str:
 
 def badge(found: Fidelity) -> str:
     """The highest of MLPerf's gates that the whole interval passes, and a higher one that it may."""
+    if math.isnan(found.kept[0]):  # a single word has no interval
+        return "–"
     passed = next((gate for gate in GATES if found.keeps(gate)), None)
     possible = next((gate for gate in GATES if found.keeps(gate) is None), None)
     if passed is None:
@@ -167,6 +171,11 @@ def estimate(value: Estimate, digits: int) -> str:
         return number
     error = f"{value.error:,.{digits}f}"
     return f"{number} ± {error}" if float(number.replace(",", "").replace("−", "-")) or float(error) else "0"
+
+
+def share(value: Estimate) -> str:
+    """A share of words ± its standard error; of a single word, which has no error, the share alone."""
+    return f"{value.value:.1%}" + ("" if math.isnan(value.error) else f" ± {value.error:.1%}")
 
 
 def signed(value: float, digits: int) -> str:

@@ -1,13 +1,15 @@
 """What is shown is text, marked where it should be."""
 
+import math
 import re
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
-from lmdemo.fidelity import Estimate, Fidelity
+from lmdemo.fidelity import Estimate, Fidelity, fidelity
 from lmdemo.generation import Generation, GenerationSettings, Writing
 from lmdemo.limits import Limit
 from lmdemo.machine import Interference
@@ -194,12 +196,22 @@ def test_a_difference_within_the_noise_is_not_claimed() -> None:
         ((0.9920, 0.9980), "99%"),
         ((0.9850, 0.9980), "perhaps 99%"),
         ((0.9000, 0.9500), "below 99%"),
+        ((math.nan, math.nan), "–"),
     ],
 )
 def test_the_badge_is_the_gate_that_the_interval_passes(kept: tuple[float, float], text: str) -> None:
     nothing = Estimate(0.0, 0.0)
     found = Fidelity(10, nothing, nothing, nothing, kept, nothing, {}, nothing, nothing, nothing, {})
     assert prose.badge(found) == text
+
+
+def test_a_test_text_of_one_predicted_word_is_shown_without_what_it_cannot_tell(tiny: lmdemo.LSTMModel) -> None:
+    *_, run = fidelity(lmdemo.build_variants(tiny, ["fp32", "int8"]), torch.tensor([2, 3]))
+    assert prose.fidelity_verdict(run) == "A single word is too few to say how much of fp32’s quality int8 keeps."
+    row = markup.fidelity_rows(run)["int8"]
+    assert row["quality kept"] == "–"
+    assert row["same top word"] in ("0.0%", "100.0%")
+    assert "nan" not in markup.fidelity_table(run) + markup.percentile_tables(run)
 
 
 def test_why_a_variant_is_not_to_be_had_is_told_as_text() -> None:
