@@ -12,7 +12,7 @@ from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, sessions, size, tools
-from lmdemo.ui.door import crowd, door, health, threshold
+from lmdemo.ui.door import door, health, queue_limits, threshold
 from lmdemo.ui.stream import AS_SENT, QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -95,7 +95,7 @@ def build_page(service: Service) -> gr.Blocks:
         for tab, parts in ((generate, writing), (evaluate, measuring)):
             found = [*parts.run, *parts.controls, parts.asked]
             arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
-    page.queue(default_concurrency_limit=4, max_size=crowd.IN_ALL, api_open=False)
+    page.queue(default_concurrency_limit=4, max_size=queue_limits.IN_ALL, api_open=False)
     sessions.bound_mailboxes(page)
     return page
 

@@ -14,8 +14,8 @@ import pytest
 
 from lmdemo.errors import InputError
 from lmdemo.ui.door import door
-from lmdemo.ui.door.body import MAX_BYTES
-from lmdemo.ui.door.crowd import IN_ALL, PER_ADDRESS, PER_SESSION
+from lmdemo.ui.door.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION
+from lmdemo.ui.door.request_body import MAX_BYTES
 
 
 @dataclass(frozen=True)

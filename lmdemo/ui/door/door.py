@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lmdemo.ui.door import body as bodies
-from lmdemo.ui.door.crowd import Crowd, address_of
+from lmdemo.ui.door import request_body
 from lmdemo.ui.door.headers import security_headers
 from lmdemo.ui.door.passages import PASSAGES, Kind
+from lmdemo.ui.door.queue_limits import QueueLimits, address_of
 from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Door:
         """Let through to `app`; pages of `frame_ancestors` may frame it, without any all pages."""
         self._app = app
         self._headers = security_headers(frame_ancestors)
-        self._crowd = Crowd()
+        self._limits = QueueLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -60,14 +60,14 @@ class Door:
                 # the page reads its address itself; what Gradio would take from it is for other pages than this one
                 await self._app(scope | {"query_string": b""}, receive, send)
             case Kind.HEARTBEAT:
-                bodies.name("session_hash", named["session"])
+                request_body.name("session_hash", named["session"])
                 await self._app(scope, receive, send)
             case Kind.FOLLOW_SESSION | Kind.FOLLOW_CALL:
                 ended = _ended(request, blocks, named)
                 await _follow(ended or self._app, scope, receive, send)
             case _:
-                whole = await bodies.read(request)
-                body = bodies.parse(whole)
+                whole = await request_body.read(request)
+                body = request_body.parse(whole)
                 passing = partial(self._app, scope, _replay(whole, receive), send)
                 await self._post(kind, named, body, blocks, address_of(scope.get("client")), passing)
 
@@ -77,19 +77,19 @@ class Door:
         """Let a body through that is what this kind of request carries."""
         match kind:
             case Kind.RUN:
-                bodies.call(body, blocks.fns, queued=False)
+                request_body.call(body, blocks.fns, queued=False)
             case Kind.CANCEL:
-                bodies.cancel(body)
+                request_body.cancel(body)
             case Kind.RESET:
-                bodies.reset(body)
+                request_body.reset(body)
             case Kind.JOIN:
-                bodies.call(body, blocks.fns, queued=True)
+                request_body.call(body, blocks.fns, queued=True)
             case Kind.CALL:
-                bodies.endpoint_call(body, _endpoint(named["name"], blocks))
+                request_body.endpoint_call(body, _endpoint(named["name"], blocks))
             case Kind.CALL_NAMED:
-                bodies.named_call(body, _endpoint(named["name"], blocks))
+                request_body.named_call(body, _endpoint(named["name"], blocks))
         if kind in (Kind.JOIN, Kind.CALL, Kind.CALL_NAMED):
-            with self._crowd.place(blocks._queue, body.get("session_hash"), address):
+            with self._limits.place(blocks._queue, body.get("session_hash"), address):
                 await passing()
         else:
             await passing()
@@ -158,7 +158,7 @@ def _ended(request: Request, blocks: "Blocks", named: dict[str, str]) -> Respons
         known = known or any(event in events for events in queue.pending_event_ids_session.values())
         text = f"event: error\ndata: {json.dumps({'error': GONE})}\n\n"
     else:
-        session = bodies.name("session_hash", request.query_params.get("session_hash"))
+        session = request_body.name("session_hash", request.query_params.get("session_hash"))
         known = session in queue.pending_messages_per_session
         gone = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
         text = f"data: {json.dumps(gone)}\n\n"

@@ -16,7 +16,7 @@ IN_ALL = 64
 FIRST_GUESS = 5.0  # seconds a run takes, until some have been timed
 
 
-class Crowd:
+class QueueLimits:
     """Counts the runs of a queue, waiting and running, and those that are on their way into it."""
 
     def __init__(self) -> None:
