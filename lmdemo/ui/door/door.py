@@ -1,4 +1,4 @@
-"""The middleware: reads a request, lets it through or answers it, and puts the headers on every answer."""
+"""The middleware: reads a request, and lets it through or answers it."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lmdemo.ui.door import request_body
-from lmdemo.ui.door.headers import security_headers
 from lmdemo.ui.door.passages import PASSAGES, Kind
 from lmdemo.ui.door.queue_limits import QueueLimits, address_of
 from lmdemo.ui.door.refusal import Refusal
@@ -25,10 +24,9 @@ GONE = "There is no such run here; it has ended, or the app was started anew."
 class Door:
     """ASGI middleware in front of Gradio's app."""
 
-    def __init__(self, app: ASGIApp, frame_ancestors: str | None = None) -> None:
-        """Let through to `app`; pages of `frame_ancestors` may frame it, without any all pages."""
+    def __init__(self, app: ASGIApp) -> None:
+        """Let through to `app`."""
         self._app = app
-        self._headers = security_headers(frame_ancestors)
         self._limits = QueueLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,17 +37,10 @@ class Door:
         if scope["type"] != "http":  # a WebSocket: the page uses none
             await send({"type": "websocket.close", "code": 1008})
             return
-        send = partial(self._send, send)
         try:
             await self._serve(scope, receive, send)
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
-
-    async def _send(self, send: Send, message: Message) -> None:
-        """Every answer carries the headers."""
-        if message["type"] == "http.response.start":
-            message = message | {"headers": [*message["headers"], *self._headers]}
-        await send(message)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, named = _passage(scope)
