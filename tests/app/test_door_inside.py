@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from inside import Inside, served_inside
+from inside import LONG, Inside, served_inside
 
 from lmdemo.ui.door import security_headers
+from lmdemo.ui.door.queue_limits import PER_ADDRESS
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -60,3 +61,30 @@ def test_every_answer_carries_the_headers(
     assert answered.status_code == status
     for name, value in security_headers(None):
         assert answered.headers.get_list(name.decode()) == [value.decode()]
+
+
+def fill(inside: Inside, told: Callable[[int], str]) -> httpx.Response:
+    """Ask for runs of a session each until one is refused, with what `told` says a proxy has heard."""
+    taken = []
+    for number in range(PER_ADDRESS + 20):
+        answer = inside.join(f"told-{number}", LONG, **{"X-Forwarded-For": told(number)})
+        if not answer.is_success:
+            break
+        taken.append(f"told-{number}")
+    another = inside.join("another", **{"X-Forwarded-For": "9.9.9.1, 9.9.9.2, 10.0.0.1"})
+    for session in taken:
+        inside.begin_to_read(f"/gradio_api/queue/data?session_hash={session}")
+    assert len(taken) >= PER_ADDRESS
+    assert answer.json()["error"].startswith(f"From one address {PER_ADDRESS} runs may wait; ")
+    return another
+
+
+def test_on_a_space_the_host_says_whose_run_it_is() -> None:
+    with served_inside(SPACE_ID="someone/demo") as inside:
+        # what stands before it is the visitor's own word; the host's inner proxies may add theirs
+        assert fill(inside, lambda number: f"9.9.{number}.1, 9.9.9.1, 10.0.0.1").is_success
+        inside.wait_until_idle()
+
+
+def test_elsewhere_a_visitor_does_not_choose_their_address(inside: Inside) -> None:
+    assert fill(inside, lambda number: f"9.9.9.{number}").status_code == 429

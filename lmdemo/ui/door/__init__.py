@@ -7,9 +7,12 @@ handler checks its own fields. Before it, and before all other middleware, lies 
 on every answer.
 """
 
+import os
+
 from starlette.middleware import Middleware
 
 from lmdemo.ui.door.door import Door
+from lmdemo.ui.door.forwarded import on_a_space
 from lmdemo.ui.door.headers import security_headers
 from lmdemo.ui.door.threshold import threshold
 
@@ -18,4 +21,4 @@ __all__ = ["Door", "door", "security_headers", "threshold"]
 
 def door() -> list[Middleware]:
     """The middleware for an app."""
-    return [Middleware(Door)]
+    return [Middleware(Door, on_a_space=on_a_space(os.environ))]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lmdemo.ui.door import request_body
+from lmdemo.ui.door.forwarded import with_visitor
 from lmdemo.ui.door.passages import PASSAGES, Kind
 from lmdemo.ui.door.queue_limits import QueueLimits, address_of
 from lmdemo.ui.door.refusal import Refusal
@@ -24,9 +25,10 @@ GONE = "There is no such run here; it has ended, or the app was started anew."
 class Door:
     """ASGI middleware in front of Gradio's app."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Let through to `app`."""
+    def __init__(self, app: ASGIApp, *, on_a_space: bool = False) -> None:
+        """Let through to `app`; on a Space the host says whose request it is."""
         self._app = app
+        self._on_a_space = on_a_space
         self._limits = QueueLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,6 +39,8 @@ class Door:
         if scope["type"] != "http":  # a WebSocket: the page uses none
             await send({"type": "websocket.close", "code": 1008})
             return
+        if self._on_a_space:
+            scope = with_visitor(scope)
         try:
             await self._serve(scope, receive, send)
         except Refusal as refusal:
