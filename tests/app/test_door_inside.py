@@ -1,13 +1,15 @@
 """The door over Gradio's queue while it runs: whom it counts, what is kept of who does not read, what is told."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from gradio.queueing import ProcessTime
 from inside import LONG, Inside, served_inside
 
 from lmdemo.ui.door import security_headers
-from lmdemo.ui.door.queue_limits import PER_ADDRESS
+from lmdemo.ui.door.queue_limits import PER_ADDRESS, PER_SESSION
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -61,6 +63,17 @@ def test_every_answer_carries_the_headers(
     assert answered.status_code == status
     for name, value in security_headers(None):
         assert answered.headers.get_list(name.decode()) == [value.decode()]
+
+
+def test_looking_up_how_long_runs_take_leaves_no_trace(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a function that has merely been looked up, Gradio says that it takes no time."""
+    times: dict = defaultdict(ProcessTime)
+    monkeypatch.setattr(inside.page._queue, "process_time_per_fn", times)
+    *taken, refused = [inside.join("guessed", LONG) for _ in range(PER_SESSION + 1)]
+    assert all(answer.is_success for answer in taken)
+    assert "takes about 20 s" in refused.json()["error"]
+    assert not times
+    inside.begin_to_read("/gradio_api/queue/data?session_hash=guessed")
 
 
 def fill(inside: Inside, told: Callable[[int], str]) -> httpx.Response:

@@ -61,8 +61,9 @@ def _address(event: "Event") -> str:
 
 def _wait(queue: "Queue", events: list["Event"]) -> int:
     """Seconds until what is here now has run, from how long each function has taken so far."""
-    times = (queue.process_time_per_fn[event.fn].avg_time or FIRST_GUESS for event in events)
-    return max(1, round(sum(times)))
+    # looked up without a trace: for a function that is merely named there, Gradio tells visitors that it takes 0 s
+    timed = (queue.process_time_per_fn.get(event.fn) for event in events)
+    return max(1, round(sum(FIRST_GUESS if known is None else known.avg_time for known in timed)))
 
 
 def _when(queue: "Queue", events: list["Event"]) -> str:
