@@ -1,5 +1,6 @@
 """The door over Gradio's queue while it runs: whom it counts, what is kept of who does not read, what is told."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -7,13 +8,15 @@ import httpx
 import pytest
 from gradio.queueing import ProcessTime
 from inside import LONG, Inside, served_inside
+from starlette.types import Message, Receive, Scope, Send
 
-from lmdemo.ui.door import security_headers
-from lmdemo.ui.door.queue_limits import PER_ADDRESS, PER_SESSION
+from lmdemo.ui.door import results, security_headers
+from lmdemo.ui.door.queue_limits import PER_ADDRESS, PER_SESSION, UNREAD
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
+GONE = f'event: error\ndata: {{"error": "{results.GONE}"}}\n\n'
 FOREIGN_PAGE = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
 
 
@@ -27,6 +30,14 @@ def served() -> Iterator[Inside]:
 def inside(served: Inside) -> Iterator[Inside]:
     yield served
     served.wait_until_idle()
+
+
+@pytest.fixture
+def few_mailboxes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = inside.page._queue.pending_messages_per_session
+    for session in list(boxes):
+        del boxes[session]
+    monkeypatch.setattr(boxes, "max_size", 2)
 
 
 def stopping(inside: Inside) -> httpx.Response:
@@ -63,6 +74,95 @@ def test_every_answer_carries_the_headers(
     assert answered.status_code == status
     for name, value in security_headers(None):
         assert answered.headers.get_list(name.decode()) == [value.decode()]
+
+
+def test_a_call_that_was_left_while_it_ran_is_gone(inside: Inside) -> None:
+    run = inside.call()
+    address = f"/gradio_api/call/generate/{run}"
+    inside.begin_to_read(address)
+    inside.wait_until_idle()
+    assert inside.begin_to_read(address) == GONE
+
+
+@pytest.mark.usefixtures("few_mailboxes")
+def test_a_call_whose_result_had_to_make_room_is_gone(inside: Inside) -> None:
+    run = inside.call(("It was", 1, 1.0, 0, 1))
+    inside.wait_until_idle()
+    for session in ("b", "c"):
+        inside.join(session).raise_for_status()
+    assert inside.begin_to_read(f"/gradio_api/call/generate/{run}") == GONE
+
+
+def test_a_call_that_was_read_to_its_end_is_gone(inside: Inside) -> None:
+    address = f"/gradio_api/call/generate/{inside.call(('It was', 1, 1.0, 0, 1))}"
+    assert "event: complete" in inside.client.get(address).text
+    assert inside.begin_to_read(address) == GONE
+
+
+@pytest.mark.usefixtures("few_mailboxes")
+def test_of_a_session_that_has_no_mailbox_nothing_is_kept(inside: Inside) -> None:
+    queue = inside.page._queue
+    for number in range(5):
+        inside.join(f"unread-{number}").raise_for_status()
+        inside.wait_until_idle()
+    assert list(queue.pending_messages_per_session) == ["unread-3", "unread-4"]
+    assert set(queue.pending_event_ids_session) == {"unread-3", "unread-4"}
+
+
+def test_of_a_session_that_leaves_nothing_is_kept(inside: Inside) -> None:
+    queue = inside.page._queue
+    run = inside.join("leaving", LONG).json()["event_id"]
+    inside.begin_to_read("/gradio_api/queue/data?session_hash=leaving")
+    inside.wait_until_idle()
+    assert run not in queue.pending_event_ids_session.get("leaving", ())
+
+
+def test_nor_if_gradio_finds_it_gone_before_it_hears_of_it(inside: Inside) -> None:
+    """It then keeps the mailbox: here it always does, since what serves the stream is what it does in that case."""
+    queue = inside.page._queue
+    run = inside.join("slow", LONG).json()["event_id"]
+
+    async def as_gradio(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while run not in {event._id for job in queue.active_jobs for event in job or ()}:
+            await asyncio.sleep(0.01)
+        await receive()
+        await queue.clean_events(session_hash="slow")
+
+    async def left() -> Message:
+        return {"type": "http.disconnect"}
+
+    following = results.follow(as_gradio, queue, "slow", {}, left, left)
+    asyncio.run_coroutine_threadsafe(following, inside.stop.loop).result(60)
+    inside.wait_until_idle()
+    assert "slow" in queue.pending_messages_per_session
+    assert not queue.pending_event_ids_session["slow"]
+
+
+def test_who_reads_nothing_gets_no_more(inside: Inside) -> None:
+    for _ in range(UNREAD):
+        refused = inside.join("deaf")
+        if not refused.is_success:
+            break
+        inside.wait_until_idle()
+    assert refused.status_code == 429
+    sentence = f"More than {UNREAD} messages to this page are unread; read what its runs have told."
+    assert refused.json() == {"error": sentence}
+    assert inside.page._queue.pending_messages_per_session["deaf"].qsize() < UNREAD + 20
+    assert inside.join("other").is_success  # the others do
+    assert "close_stream" in inside.client.get("/gradio_api/queue/data?session_hash=deaf").text
+    assert inside.join("deaf").is_success
+
+
+def test_a_run_ends_once_however_often_it_is_cancelled(inside: Inside) -> None:
+    box = inside.page._queue.pending_messages_per_session
+    run = inside.join("often", LONG).json()["event_id"]
+    cancel = {"session_hash": "often", "fn_index": inside.write, "event_id": run}
+    for _ in range(10):
+        answer = inside.client.post("/gradio_api/cancel", json=cancel)
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+    inside.wait_until_idle()
+    messages = [message.msg.value for message in box["often"]._queue]
+    assert messages.count("process_completed") == 1
 
 
 def test_looking_up_how_long_runs_take_leaves_no_trace(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
