@@ -17,8 +17,10 @@ from lmdemo.cli import command_line
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.service import DEFAULT_NAME
 from lmdemo.ui import link
-from lmdemo.ui.door import body, crowd, health
+from lmdemo.ui.door import health, request_body
+from lmdemo.ui.door.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION, UNREAD
 from lmdemo.ui.embed import snippet
+from lmdemo.ui.sessions import MAILBOXES
 from readme import PRINTED_ADDRESS, README, block
 
 
@@ -117,9 +119,10 @@ def test_what_proves_a_way_to_use_it_is_there() -> None:
 def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:
     section = README.partition("## On a public host\n")[2].partition("\n## ")[0]
     for said in (
-        f"| {crowd.IN_ALL} in all, {crowd.PER_ADDRESS} from one address, {crowd.PER_SESSION} from one page;",
+        f"| {IN_ALL} in all, {PER_ADDRESS} from one address, {PER_SESSION} from one page;",
+        f"| kept for the {MAILBOXES} sessions that asked last; of one with over {UNREAD} messages unread",
         f"| {jobs.LONGEST:g} s, or what `LMDEMO_MAX_SECONDS` says;",
-        f"| {body.MAX_BYTES // 1024} KB, read no further;",
+        f"| {request_body.MAX_BYTES // 1024} KB, read no further;",
         f"more often than every {health.FRESH:g} s",
     ):
         assert said in section

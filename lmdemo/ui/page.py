@@ -1,6 +1,6 @@
 """The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
@@ -12,7 +12,7 @@ from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, sessions, size, tools
-from lmdemo.ui.door import crowd, door, health, threshold
+from lmdemo.ui.door import door, health, queue_limits, security_headers, threshold
 from lmdemo.ui.stream import AS_SENT, QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -43,17 +43,18 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "mcp_server": tools.INSTALLED,
         "app_kwargs": {
             "routes": [embed.LOADER, health.route(service)],
-            "middleware": door(frame_ancestors),
-            "lifespan": _lifespan,
+            "middleware": door(),
+            # made here: what the stack of middleware is built of, Starlette makes once the page is served
+            "lifespan": partial(_lifespan, security_headers(frame_ancestors)),
         },
     }
 
 
 @asynccontextmanager
-async def _lifespan(app: App) -> AsyncIterator[None]:
+async def _lifespan(headers: Sequence[tuple[bytes, bytes]], app: App) -> AsyncIterator[None]:
     """What can be put in place only when Gradio has made its app, and before it is served."""
     sessions.remember_less(app)
-    async with threshold(app):
+    async with threshold(app, headers):
         yield
 
 
@@ -95,7 +96,7 @@ def build_page(service: Service) -> gr.Blocks:
         for tab, parts in ((generate, writing), (evaluate, measuring)):
             found = [*parts.run, *parts.controls, parts.asked]
             arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
-    page.queue(default_concurrency_limit=4, max_size=crowd.IN_ALL, api_open=False)
+    page.queue(default_concurrency_limit=4, max_size=queue_limits.IN_ALL, api_open=False)
     sessions.bound_mailboxes(page)
     return page
 

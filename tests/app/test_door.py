@@ -13,9 +13,11 @@ import httpx
 import pytest
 
 from lmdemo.errors import InputError
-from lmdemo.ui.door import door
-from lmdemo.ui.door.body import MAX_BYTES
-from lmdemo.ui.door.crowd import IN_ALL, PER_ADDRESS, PER_SESSION
+from lmdemo.service import Service
+from lmdemo.ui import launch_options
+from lmdemo.ui.door import security_headers
+from lmdemo.ui.door.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION
+from lmdemo.ui.door.request_body import MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -352,10 +354,12 @@ def test_a_websocket_is_refused(address: str) -> None:
 
 
 def test_pages_that_may_frame_it_can_be_named() -> None:
-    (middleware,) = door("https://docs.example.org  'self'")
-    headers = dict(middleware.cls(None, **middleware.kwargs)._headers)
+    headers = dict(security_headers("https://docs.example.org  'self'"))
     assert headers[b"content-security-policy"].endswith(b"; frame-ancestors https://docs.example.org 'self'")
+
+
+def test_what_is_no_host_that_may_frame_it_is_told_before_the_launch() -> None:
+    service = Service()
     for wrong in ("x; script-src *", "a,b", "javascript:"):
-        (middleware,) = door(wrong)
         with pytest.raises(InputError, match="LMDEMO_FRAME_ANCESTORS must be hosts"):
-            middleware.cls(None, **middleware.kwargs)
+            launch_options(service, wrong)

@@ -186,10 +186,11 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
 
 
 def test_the_mailboxes_used_last_are_kept() -> None:
-    boxes = sessions.Mailboxes(2)
+    runs = sessions.Runs(a={"1"}, b={"2"}, c={"3"})
+    boxes = sessions.Mailboxes(2, runs)
     boxes["a"], boxes["b"] = 1, 2
     assert "a" in boxes
     boxes["c"] = 3
-    assert list(boxes) == ["a", "c"]
+    assert list(boxes) == list(runs) == ["a", "c"]
     boxes["b"].put_nowait("dropped")
     assert list(boxes) == ["a", "c"]

@@ -13,9 +13,9 @@ import lmdemo
 from lmdemo.bench import ROOT, running_app
 
 
-def start(folder: Path | str) -> subprocess.CompletedProcess:
-    """Start the app on a folder that it must refuse."""
-    environment = os.environ | {"LMDEMO_MODEL": str(folder)}
+def start(**settings: str) -> subprocess.CompletedProcess:
+    """Start the app with settings that it must refuse."""
+    environment = os.environ | settings
     return subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -47,7 +47,7 @@ def test_a_broken_checkpoint_stops_the_start_with_one_sentence(
 ) -> None:
     lmdemo.save_checkpoint(tmp_path, tiny, words)
     damage(tmp_path)
-    refused = start(tmp_path)
+    refused = start(LMDEMO_MODEL=str(tmp_path))
     assert refused.returncode == 1
     assert refused.stderr.startswith("lmdemo cannot start: ")
     assert sentence in refused.stderr
@@ -56,9 +56,16 @@ def test_a_broken_checkpoint_stops_the_start_with_one_sentence(
 
 
 def test_a_missing_folder_stops_the_start_with_one_sentence() -> None:
-    refused = start("no/such/folder")
+    refused = start(LMDEMO_MODEL="no/such/folder")
     assert refused.returncode == 1
     assert refused.stderr.startswith("lmdemo cannot start: No checkpoint at no/such/folder")
+
+
+def test_pages_that_may_frame_it_and_are_none_stop_the_start_with_one_sentence() -> None:
+    refused = start(LMDEMO_FRAME_ANCESTORS="x; script-src *")
+    assert refused.returncode == 1
+    sentence = "LMDEMO_FRAME_ANCESTORS must be hosts with spaces between, as in https://docs.example.org."
+    assert refused.stderr == f"lmdemo cannot start: {sentence}\n"
 
 
 def test_a_folder_of_ones_own_is_served(tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:

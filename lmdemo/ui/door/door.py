@@ -1,35 +1,31 @@
-"""The middleware: reads a request, lets it through or answers it, and puts the headers on every answer."""
+"""The middleware: reads a request, and lets it through or answers it."""
 
-import json
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lmdemo.ui.door import body as bodies
-from lmdemo.ui.door.crowd import Crowd, address_of
-from lmdemo.ui.door.headers import security_headers
+from lmdemo.ui.door import request_body, results
+from lmdemo.ui.door.forwarded import with_visitor
 from lmdemo.ui.door.passages import PASSAGES, Kind
+from lmdemo.ui.door.queue_limits import QueueLimits, address_of
 from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
     from gradio.block_function import BlockFunction
     from gradio.blocks import Blocks
-
-GONE = "There is no such run here; it has ended, or the app was started anew."
+    from gradio.queueing import Queue
 
 
 class Door:
     """ASGI middleware in front of Gradio's app."""
 
-    def __init__(self, app: ASGIApp, frame_ancestors: str | None = None) -> None:
-        """Let through to `app`; pages of `frame_ancestors` may frame it, without any all pages."""
+    def __init__(self, app: ASGIApp, *, on_a_space: bool = False) -> None:
+        """Let through to `app`; on a Space the host says whose request it is."""
         self._app = app
-        self._headers = security_headers(frame_ancestors)
-        self._crowd = Crowd()
+        self._on_a_space = on_a_space
+        self._limits = QueueLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -39,80 +35,74 @@ class Door:
         if scope["type"] != "http":  # a WebSocket: the page uses none
             await send({"type": "websocket.close", "code": 1008})
             return
-        send = partial(self._send, send)
+        if self._on_a_space:
+            scope = with_visitor(scope)
         try:
             await self._serve(scope, receive, send)
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
 
-    async def _send(self, send: Send, message: Message) -> None:
-        """Every answer carries the headers."""
-        if message["type"] == "http.response.start":
-            message = message | {"headers": [*message["headers"], *self._headers]}
-        await send(message)
-
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, named = _passage(scope)
         request = Request(scope, receive)
         blocks: Blocks = scope["app"].get_blocks()
+        queue = blocks._queue
         match kind:
             case Kind.READ:
                 # the page reads its address itself; what Gradio would take from it is for other pages than this one
                 await self._app(scope | {"query_string": b""}, receive, send)
             case Kind.HEARTBEAT:
-                bodies.name("session_hash", named["session"])
+                request_body.name("session_hash", named["session"])
                 await self._app(scope, receive, send)
-            case Kind.FOLLOW_SESSION | Kind.FOLLOW_CALL:
-                ended = _ended(request, blocks, named)
-                await _follow(ended or self._app, scope, receive, send)
+            case Kind.FOLLOW_SESSION:
+                session = request_body.name("session_hash", request.query_params.get("session_hash"))
+                if results.has_mailbox(queue, session):
+                    await results.follow(self._app, queue, session, scope, receive, send)
+                else:
+                    await results.gone_session()(scope, receive, send)
+            case Kind.FOLLOW_CALL:
+                session = results.session_of(queue, named["event"])
+                if session is not None:
+                    await results.follow(self._app, queue, session, scope, receive, send)
+                else:
+                    await results.gone_call()(scope, receive, send)
             case _:
-                whole = await bodies.read(request)
-                body = bodies.parse(whole)
-                passing = partial(self._app, scope, _replay(whole, receive), send)
-                await self._post(kind, named, body, blocks, address_of(scope.get("client")), passing)
+                whole = await request_body.read(request)
+                body = request_body.parse(whole)
+                _check(kind, named, body, blocks)
+                await self._post(kind, body, queue, scope, _replay(whole, receive), send)
 
-    async def _post(
-        self, kind: Kind, named: dict[str, str], body: dict, blocks: "Blocks", address: str, passing: Callable
-    ) -> None:
+    async def _post(self, kind: Kind, body: dict, queue: "Queue", scope: Scope, receive: Receive, send: Send) -> None:
         """Let a body through that is what this kind of request carries."""
         match kind:
-            case Kind.RUN:
-                bodies.call(body, blocks.fns, queued=False)
-            case Kind.CANCEL:
-                bodies.cancel(body)
-            case Kind.RESET:
-                bodies.reset(body)
-            case Kind.JOIN:
-                bodies.call(body, blocks.fns, queued=True)
-            case Kind.CALL:
-                bodies.endpoint_call(body, _endpoint(named["name"], blocks))
-            case Kind.CALL_NAMED:
-                bodies.named_call(body, _endpoint(named["name"], blocks))
-        if kind in (Kind.JOIN, Kind.CALL, Kind.CALL_NAMED):
-            with self._crowd.place(blocks._queue, body.get("session_hash"), address):
-                await passing()
-        else:
-            await passing()
+            case Kind.JOIN | Kind.CALL | Kind.CALL_NAMED:
+                with self._limits.place(queue, body.get("session_hash"), address_of(scope.get("client"))):
+                    await self._app(scope, receive, send)
+            case Kind.CANCEL if results.end_is_told(queue, body["session_hash"], body["event_id"]):
+                await JSONResponse({"success": True})(scope, receive, send)  # as the first time
+            case _:
+                await self._app(scope, receive, send)
 
 
-async def _follow(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a stream of results until its client leaves.
+def _check(kind: Kind, named: dict[str, str], body: dict, blocks: "Blocks") -> None:
+    """Check that a body is what this kind of request carries.
 
-    Gradio then forgets the session, and stumbles over that when a second client of the same session leaves.
+    Raises:
+        Refusal: it is something else.
     """
-    left = False
-
-    async def listen() -> Message:
-        nonlocal left
-        message = await receive()
-        left = left or message["type"] == "http.disconnect"
-        return message
-
-    try:
-        await app(scope, listen, send)
-    except KeyError:
-        if not left:
-            raise
+    match kind:
+        case Kind.RUN:
+            request_body.call(body, blocks.fns, queued=False)
+        case Kind.CANCEL:
+            request_body.cancel(body)
+        case Kind.RESET:
+            request_body.reset(body)
+        case Kind.JOIN:
+            request_body.call(body, blocks.fns, queued=True)
+        case Kind.CALL:
+            request_body.endpoint_call(body, _endpoint(named["name"], blocks))
+        case Kind.CALL_NAMED:
+            request_body.named_call(body, _endpoint(named["name"], blocks))
 
 
 def _passage(scope: Scope) -> tuple[Kind, dict[str, str]]:
@@ -144,25 +134,6 @@ def _endpoint(name: str, blocks: "Blocks") -> "BlockFunction":
     if name not in public:
         raise Refusal(404, f"The endpoints are {', '.join(f'/{known}' for known in public)}.")
     return public[name]
-
-
-def _ended(request: Request, blocks: "Blocks", named: dict[str, str]) -> Response | None:
-    """The answer about results that nobody waits for any more; None if they are to come.
-
-    Gradio would raise in the middle of the stream, which leaves a traceback in the log.
-    """
-    queue = blocks._queue
-    if "event" in named:
-        event = named["event"]
-        known = event in queue.event_ids_to_events or event in queue.pending_messages_per_session
-        known = known or any(event in events for events in queue.pending_event_ids_session.values())
-        text = f"event: error\ndata: {json.dumps({'error': GONE})}\n\n"
-    else:
-        session = bodies.name("session_hash", request.query_params.get("session_hash"))
-        known = session in queue.pending_messages_per_session
-        gone = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
-        text = f"data: {json.dumps(gone)}\n\n"
-    return None if known else Response(text, media_type="text/event-stream")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,4 +1,7 @@
-"""The headers of every answer: a page that loads from its own host alone and may be embedded."""
+"""The headers of every answer: a page that loads from its own host alone and may be embedded.
+
+What is no HTTP the server answers itself, before any app; its sentence has none of them.
+"""
 
 import re
 

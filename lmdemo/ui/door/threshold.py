@@ -1,14 +1,14 @@
-"""What stands before Gradio's own middleware: headers that it would stumble over do not come in, and an answer that
-finds its connection gone leaves one line in the log.
+"""What stands before Gradio's own middleware: headers that it would stumble over do not come in, every answer goes out
+with ours, and an answer that finds its connection gone leaves one line in the log.
 
 Gradio puts its middleware for other origins before any that an app is given, so that it answers or decorates what the
 door has refused, and the refusals can be read on other people's pages. It takes the headers for sound; here they are
-made so.
+made so. What it answers itself, and what is answered when something fails, never gets as far as the door.
 """
 
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 HOST = re.compile(rb"([\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASCII)
 UNDER = re.compile(rb"(/[\w.~-]{1,128}){0,8}/?", re.ASCII)  # the path that a proxy has the app under
 LONGEST_ORIGIN = 512  # bytes
+Pairs = Sequence[tuple[bytes, bytes]]  # headers, as ASGI has them
 FOREIGN = (b"x-gradio-server",)  # from a front end in Node, which this app does not run; it would move the page's root
 
 
@@ -32,9 +33,10 @@ class Unsent(Exception):  # noqa: N818 - nothing went wrong here
 class Threshold:
     """ASGI middleware before everything else."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Let through to `app`."""
+    def __init__(self, app: ASGIApp, headers: Pairs) -> None:
+        """Let through to `app`; every answer carries `headers`, name and value of each."""
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -42,36 +44,34 @@ class Threshold:
             await self._app(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name not in FOREIGN]
+        answer = self._app
         try:
             _check(headers)
         except Refusal as refusal:
-            await refusal.response()(scope, receive, send)
-        else:
-            await self._serve(scope | {"headers": headers}, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+            answer = refusal.response()
         try:
-            await self._app(scope, receive, partial(_send, send))
+            await answer(scope | {"headers": headers}, receive, partial(self._send, send))
         except Unsent as unsent:
             log.warning("An answer could not be sent: %s.", type(unsent.__cause__).__name__)
 
-
-async def _send(send: Send, message: Message) -> None:
-    """As `send`, whose errors can be told from the app's."""
-    try:
-        await send(message)
-    except Exception as error:
-        raise Unsent from error
+    async def _send(self, send: Send, message: Message) -> None:
+        """As `send`, with the headers, and with errors that can be told from the app's."""
+        if message["type"] == "http.response.start":
+            message = message | {"headers": [*message.get("headers", ()), *self._headers]}
+        try:
+            await send(message)
+        except Exception as error:
+            raise Unsent from error
 
 
 @asynccontextmanager
-async def threshold(app: Starlette) -> AsyncIterator[None]:
+async def threshold(app: Starlette, headers: Pairs) -> AsyncIterator[None]:
     """For the `lifespan` of an app: puts the threshold before the middleware that stands by then."""
-    app.middleware_stack = Threshold(app.middleware_stack)
+    app.middleware_stack = Threshold(app.middleware_stack, headers)
     yield
 
 
-def _check(headers: list[tuple[bytes, bytes]]) -> None:
+def _check(headers: Pairs) -> None:
     """Check the headers that say who is asked, and by whom.
 
     Raises:

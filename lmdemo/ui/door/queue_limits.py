@@ -1,10 +1,11 @@
-"""How many runs may wait: of one visitor, from one address, and in all."""
+"""How many runs may wait: of one visitor, from one address, and in all; and how much of them may be left unread."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lmdemo.ui.door import results
 from lmdemo.ui.door.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 PER_SESSION = 4  # a page has one run a tab, and what it asks for beside them is short
 PER_ADDRESS = 32  # a school behind one address, and half of the queue is left for the others
 IN_ALL = 64
+UNREAD = 100  # messages to a session, before it may ask for more; a long run that is not read leaves some dozens
 FIRST_GUESS = 5.0  # seconds a run takes, until some have been timed
 
 
-class Crowd:
+class QueueLimits:
     """Counts the runs of a queue, waiting and running, and those that are on their way into it."""
 
     def __init__(self) -> None:
@@ -28,8 +30,11 @@ class Crowd:
         """A place in the queue, kept while the request goes there.
 
         Raises:
-            Refusal: the session, the address or the queue has as many runs as it may have.
+            Refusal: the session, the address or the queue has as many runs as it may have, or the session does not
+                read what comes of them.
         """
+        if session is not None and results.unread(queue, session) > UNREAD:
+            raise Refusal(429, f"More than {UNREAD} messages to this page are unread; read what its runs have told.")
         events = list(queue.event_ids_to_events.values())
         keys = [(f"address {address}", PER_ADDRESS, sum(_address(event) == address for event in events))]
         if session is not None:
@@ -61,8 +66,9 @@ def _address(event: "Event") -> str:
 
 def _wait(queue: "Queue", events: list["Event"]) -> int:
     """Seconds until what is here now has run, from how long each function has taken so far."""
-    times = (queue.process_time_per_fn[event.fn].avg_time or FIRST_GUESS for event in events)
-    return max(1, round(sum(times)))
+    # looked up without a trace: for a function that is merely named there, Gradio tells visitors that it takes 0 s
+    timed = (queue.process_time_per_fn.get(event.fn) for event in events)
+    return max(1, round(sum(FIRST_GUESS if known is None else known.avg_time for known in timed)))
 
 
 def _when(queue: "Queue", events: list["Event"]) -> str:
