@@ -65,7 +65,8 @@ def served_inside(**environment: str) -> Iterator[Inside]:
     given = options["app_kwargs"]
     options["app_kwargs"] = given | {"middleware": [Middleware(Closing, stop), *given["middleware"]]}
     page.launch(prevent_thread_lock=True, quiet=True, **options)
-    service.lab.first_evaluation(timeout=60)
+    service.start()
+    service.lab.evaluation.result(timeout=60)
     # of an address that uvicorn takes for nobody's proxy
     transport = httpx.HTTPTransport(local_address="127.0.1.1")
     with httpx.Client(base_url=page.local_url, transport=transport, timeout=60) as client:
