@@ -24,12 +24,16 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import pytest
 import torch
 from huggingface_hub import get_session
+from hypothesis import settings
 
 import lmdemo
 from lmdemo.bench import running_app
 from lmdemo.machine import this_machine
 from local_hub import LocalHub
 from local_repos import TOKEN
+
+settings.register_profile("lmdemo", deadline=None)  # these machines are noisy
+settings.load_profile("lmdemo")
 
 
 def pytest_report_header() -> str:

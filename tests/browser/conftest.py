@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -25,6 +26,16 @@ class Visitor:
     page: Page
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+
+def assert_grows(text: Locator, times: int = 3) -> None:
+    """An element's text has so many lengths, one after another, while we look."""
+    lengths: set[int] = set()
+    deadline = time.monotonic() + 30
+    while len(lengths) < times:
+        assert time.monotonic() < deadline, f"the text stays at {lengths} characters"
+        lengths.add(len(text.inner_text()))
+        text.page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="session")

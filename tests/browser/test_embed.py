@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from conftest import Visitor
+from conftest import Visitor, assert_grows
 from lmdemo.bench import ROOT
 from lmdemo.ui import embed
 
@@ -78,8 +78,7 @@ def assert_follows(page: Page) -> int:
     pytest.fail(f"the frame has {frame} pixels, its content {content}")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
 @pytest.mark.parametrize("way", WAYS)
 def test_it_streams_from_another_origin(
     host: Host, open_page: Open, address: str, way: str, width: int, dark: bool
@@ -88,10 +87,7 @@ def test_it_streams_from_another_origin(
     url = host.page(embed.snippet(f"{address}/", RUN, WAYS[way], theme))
     visitor = open_page(url, width, not dark)  # the snippet's theme is against the reader's system
     page, shown = visitor.page, inside(visitor.page, way)
-    texts = shown.locator("#writing section").first
-    lengths = set()
-    while len(lengths) < 3:  # the text grows while we look
-        lengths.add(len(texts.inner_text()))
+    assert_grows(shown.locator("#writing section").first)
     expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600", timeout=60_000)
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
     for part in (".top", "footer"):
