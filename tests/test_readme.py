@@ -71,10 +71,19 @@ def test_the_addresses_in_the_readme_ask_for_something() -> None:
 
 
 def test_every_command_in_the_readme_is_one() -> None:
-    commands = re.findall(r"^ +\.venv/bin/python -m lmdemo (.*)$", README, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"train", "convert", "publish"}
+    commands = re.findall(r"^ +\.venv/(?:tests/)?bin/python -m lmdemo (.*)$", README, re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"train", "convert", "publish", "bench", "load"}
     for command in commands:
         command_line().parse_args(shlex.split(command))
+
+
+def test_every_variable_of_our_own_is_among_the_settings() -> None:
+    code = [ROOT / "app.py", *(ROOT / "lmdemo").rglob("*.py")]
+    read = {name for path in code for name in re.findall(r"LMDEMO_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    section = README.partition("## Settings\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"LMDEMO_[A-Z_]+", section)) == read
+    least, most = jobs.LONGEST_RANGE
+    assert f"seconds a run may take, {least:,} to {most:,}; without it {jobs.LONGEST:g}" in section
 
 
 def test_what_the_readme_says_of_publishing_is_what_the_code_does() -> None:

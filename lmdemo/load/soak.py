@@ -1,4 +1,4 @@
-"""Thousands of short sessions, one after another: whether the app's memory grows with them."""
+"""Thousands of short sessions, a few at a time: whether the app's memory grows with them."""
 
 import asyncio
 import random
