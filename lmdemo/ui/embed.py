@@ -96,6 +96,7 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
         partial(draw, service),
         [address, shown, way, theme, run, *writing.controls, *measuring.controls],
         [wrong, code],
+        trigger_mode="always_last",  # a choice that comes while the one before it is answered is not lost
         **QUICK,
         **AS_SENT,
     )

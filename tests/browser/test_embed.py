@@ -8,7 +8,7 @@ from socket import create_server
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from conftest import Visitor, assert_grows
 from lmdemo.bench import ROOT
@@ -163,7 +163,7 @@ def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) ->
     url = host.page(text.replace("http://127.0.0.1:7860/", f"{address}/"))
     visitor = open_page(url, 390)
     page = visitor.page
-    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60")
+    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60", timeout=60_000)
     expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(6)
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
     assert_follows(page)
@@ -190,8 +190,12 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
     written = page.locator("#snippet .cm-content")
     expect(written).to_contain_text(f'<iframe src="{address}/?embed=1&amp;tab=generate&amp;prompt=%3Cb%3E%20%22quoted')
     page.get_by_role("radio", name="web component").check()
-    page.get_by_role("radio", name="dark", exact=True).check()
-    page.get_by_role("checkbox", name="Run at once").check()
+    held: list[Route] = []
+    page.route("**/run/**", lambda route: held.append(route), times=1)
+    with page.expect_request("**/run/**"):
+        page.get_by_role("radio", name="dark", exact=True).check()
+    page.get_by_role("checkbox", name="Run at once").check()  # before the choice of dark is answered
+    held.pop().continue_()
     expect(written).to_contain_text('run=1" theme_mode="dark"')
     code = written.inner_text()
     query = {"tab": "generate", "prompt": '<b> "quoted"', "words": "12", "temperature": "1", "top_k": "0", "seed": "8"}
