@@ -89,7 +89,8 @@ class FuzzedApp:
 
     def __post_init__(self) -> None:
         """Keep connections open from one request to the next."""
-        limits = httpx.Limits(max_connections=32)
+        # an idle connection is given up before the server does so, after 5 s, and a request meets its end
+        limits = httpx.Limits(max_connections=32, keepalive_expiry=2)
         self.client = httpx.AsyncClient(base_url=self.address, timeout=PATIENCE, limits=limits)
         config = self.get("/config")
         self.functions = {function["id"]: function for function in config["dependencies"]}

@@ -68,7 +68,7 @@ def served_inside(**environment: str) -> Iterator[Inside]:
     service.start()
     service.lab.evaluation.result(timeout=60)
     # of an address that uvicorn takes for nobody's proxy
-    transport = httpx.HTTPTransport(local_address="127.0.1.1")
+    transport = httpx.HTTPTransport(local_address="127.0.1.1", limits=httpx.Limits(keepalive_expiry=2))
     with httpx.Client(base_url=page.local_url, transport=transport, timeout=60) as client:
         write = page_events(client.get("/config").json()).run["page/generate"]
         yield Inside(page, write, stop, client)
