@@ -192,9 +192,8 @@ def test_reduced_motion_is_honoured(visit: Visit) -> None:
     assert slow == []
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_phone_has_room_for_a_finger_and_text_to_read(visit: Visit, dark: bool) -> None:
-    page = visit(390, dark, **PHONE).page
+def test_a_phone_has_room_for_a_finger_and_text_to_read(visit: Visit) -> None:
+    page = visit(390, **PHONE).page
     page.get_by_role("button", name=SETTINGS).tap()
     for name in TABS:
         page.get_by_role("tab", name=name, exact=True).tap()

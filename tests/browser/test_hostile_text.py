@@ -99,10 +99,10 @@ def shown(page: Page, place: str) -> str:
 
 
 def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: str) -> None:
-    visitor = open_page(f"{hostile}/?words=1000&run=1", 390)
+    visitor = open_page(f"{hostile}/?words=500&run=1", 390)
     page = visitor.page
     expect(page.locator(".facts")).to_contain_text(f"from the folder {FOLDER}")
-    expect(page.locator("#writing-status")).to_contain_text("of 1,000", timeout=60_000)
+    expect(page.locator("#writing-status")).to_contain_text("of 500", timeout=60_000)
     # to the end of the run, which is drawn as it was begun
     expect(page.locator("#writing-status .under-way")).to_have_count(0)
     page.get_by_role("checkbox", name="Raw tokens").check()

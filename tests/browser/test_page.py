@@ -234,7 +234,6 @@ def test_what_a_visitor_types_stays_text(visit: Visit) -> None:
     page.get_by_role("textbox", name="Prompt").fill(typed)
     button(page, "Write").click()
     expect(page.locator("#writing-status")).to_contain_text("Not in the model’s vocabulary")
-    expect(page.locator("#writing .prompt").first).to_have_text(typed)
     page.get_by_role("checkbox", name="Raw tokens").check()
     page.wait_for_timeout(300)
     assert page.locator(":is(#writing, #writing-status) :is(img, b, script)").count() == 0
