@@ -14,7 +14,8 @@ from lmdemo.load.crowd import EVALUATE, EVERYTHING, GENERATE, Crowd, Deed, crowd
 from lmdemo.load.turns import jobs_in, overtakes, turns_of_jobs, turns_of_visitors, unaccounted
 from lmdemo.load.visitor import Asked, Leave, Outcome, Visitor
 
-PROBES = 12  # of each endpoint, idle, before the crowd and again after it
+# Of each endpoint, idle, before the crowd and again after it: the speed of a machine at rest drifts within a minute.
+PROBES = 30
 QUIET = 11.0  # seconds after which a thread of the web server that has nothing to do may end
 LOOK = 0.2  # seconds between two looks at the memory
 
