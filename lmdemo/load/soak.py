@@ -28,7 +28,6 @@ DEEDS = (
     Deed(1, *CALL, Leave.NEVER_READ),
 )
 LEAVE_AFTER = (0.0, 0.2)  # seconds
-POINTS = 100  # looks at the memory
 FLAT = 5.0  # MB per 1,000 sessions
 
 
@@ -81,7 +80,6 @@ async def _soak(app: App, sessions: int, seconds: float, seed: int) -> Soak:
     asked = await warm_up(app)
     threads = app.threads()
     waiting = [(draw.choice(DEEDS), draw.uniform(*LEAVE_AFTER)) for _ in range(sessions)]
-    every = max(1, sessions // POINTS)
 
     async def visit_all() -> None:
         while waiting:
@@ -89,9 +87,8 @@ async def _soak(app: App, sessions: int, seconds: float, seed: int) -> Soak:
             async with Visitor(app.address, app.events, host_of(app.address, len(waiting))) as visitor:
                 await visitor.arrive()
                 soak.asked.append(await do(visitor, deed, after))
-            if len(soak.asked) % every == 0:
-                soak.sessions.append(len(soak.asked))
-                soak.memory.append(app.memory())
+            soak.sessions.append(len(soak.asked))  # each time: what others compute meanwhile comes and goes
+            soak.memory.append(app.memory())
 
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:

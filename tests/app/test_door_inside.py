@@ -138,6 +138,20 @@ def test_nor_if_gradio_finds_it_gone_before_it_hears_of_it(inside: Inside) -> No
     assert not queue.pending_event_ids_session["slow"]
 
 
+def test_of_two_readers_of_a_session_one_leaves_and_the_other_is_told(
+    inside: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside.join("both", LONG).raise_for_status()
+    address = "/gradio_api/queue/data?session_hash=both"
+    with inside.client.stream("GET", address) as other:
+        told = other.iter_text()
+        next(told)
+        inside.begin_to_read(address)
+        rest = "".join(told)  # to its end, and not to a connection that breaks off
+    assert '"session_not_found":true' in rest
+    assert caplog.records == []
+
+
 def test_who_reads_nothing_gets_no_more(inside: Inside) -> None:
     for _ in range(UNREAD):
         refused = inside.join("deaf")

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gradio.server_messages import ProcessCompletedMessage
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +57,8 @@ def end_is_told(queue: "Queue", session: str, run: str) -> bool:
 async def follow(app: ASGIApp, queue: "Queue", session: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve the stream of what a session is told, until its client leaves.
 
-    Gradio then forgets the session, and stumbles over that when a second client of the same session leaves.
+    Gradio then forgets the session, and stumbles over that where another client reads of the same one: it tells that
+    client so, and raises in the middle of its stream; it raises too when that client leaves.
     """
     left = False
 
@@ -71,6 +73,10 @@ async def follow(app: ASGIApp, queue: "Queue", session: str, scope: Scope, recei
     except KeyError:
         if not left:
             raise
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, HTTPException):
+            raise
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
     if left:
         _forget_dropped(queue, session)
 
