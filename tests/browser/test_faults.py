@@ -67,7 +67,7 @@ ROWS = {
         "Could not pull {}: the Hub did not answer in time.",
         Fault(hang="file"),
         lasts="Pulling {} from the Hub: 0.0 of 0.3 MB.",
-        environment={"HF_HUB_DOWNLOAD_TIMEOUT": "1"},
+        environment={"HF_HUB_DOWNLOAD_TIMEOUT": "2"},
     ),
     "unreachable": Row("Could not pull {}: the Hub could not be reached.", down=True),
     "401": Row(
