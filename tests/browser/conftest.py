@@ -16,7 +16,7 @@ FLAGS = (
 )
 # the one that tests/run found; without any, Playwright's own
 CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
-expect.set_options(timeout=15_000)  # milliseconds; these machines are noisy
+expect.set_options(timeout=30_000)  # milliseconds; these machines are noisy
 
 
 @dataclass

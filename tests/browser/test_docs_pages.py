@@ -155,6 +155,7 @@ def test_the_app_works_on_a_page_of_documentation(
     prompt, written = app.get_by_role("textbox", name="Prompt"), app.locator("#writing .prompt")
     app.get_by_role("button", name=EXAMPLES[1]).click()
     expect(written).to_have_text([EXAMPLES[1]] * 2)
+    expect(app.locator("#writing-status .under-way")).to_have_count(0)
     prompt.fill("The captain")
     app.get_by_role("button", name="Write", exact=True).click()
     expect(written).to_have_text(["The captain"] * 2)

@@ -196,7 +196,7 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     expect(status(page)).to_contain_text("Link copied.")
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
     page.get_by_role("tab", name="Evaluate", exact=True).click()
-    expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)
+    expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2, timeout=60_000)
     whole = stream(proxy, joined.value.post_data_json)
     assert len(whole) > 5
     assert whole.count(True) > 0.8 * len(whole)  # held back in a buffer, few are
