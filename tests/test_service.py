@@ -59,6 +59,7 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     service = serve(NAME)
     assert service.lab.checkpoint.source == "bundled"
     assert service.state[1].phase is Phase.PULLING
+    before = service.lab.checkpoint.vocabulary.words
     run = service.lab.generate(GenerationSettings("It was", words=200))
     first = next(run)
     hub.gate.set()
@@ -68,6 +69,8 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     *_, last = run
     assert last.final
     assert first.writings.keys() == last.writings.keys()
+    assert all(len(writing.words) == 200 and set(writing.words) <= set(before) for writing in last.writings.values())
+    assert not set(last.writings["fp32"].words) <= set(service.lab.checkpoint.vocabulary.words)
     *_, new = service.lab.generate(GenerationSettings("It was", words=5))
     assert set(new.writings["fp32"].words) <= set(service.lab.checkpoint.vocabulary.words)
 

@@ -247,7 +247,7 @@ def test_a_run_under_way_ends_on_the_model_it_began_with(
         expect(page.locator("#writing section")).to_have_count(len(lmdemo.VARIANTS))
         hub.gate.set()
         expect(page.locator("#pull")).to_contain_text(f"This page now runs on {app.name} at", timeout=60_000)
-        # on a quiet machine the switch comes within the run, on a busy one perhaps at its end
+        # on a busy machine the switch may come at the run's end; test_service.py has it within one, whatever the clock
         expect(under_way).to_have_count(0, timeout=60_000)
         assert not re.search(r"zz\d", page.locator("#writing").inner_text())  # of the new one's words none
         page.get_by_role("spinbutton", name="Words").fill("80")

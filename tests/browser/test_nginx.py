@@ -20,7 +20,7 @@ from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from conftest import Visitor
+from conftest import Visitor, assert_grows
 from lmdemo.bench import ROOT, running_app
 from lmdemo.ui import embed, link
 
@@ -187,10 +187,7 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
     with page.expect_request(re.compile("/queue/join")) as joined:
         page.get_by_role("button", name="Write", exact=True).click()
-    texts = page.locator("#writing section").first
-    lengths = set()
-    while len(lengths) < 4:  # the text grows while we look
-        lengths.add(len(texts.inner_text()))
+    assert_grows(page.locator("#writing section").first)
     expect(status(page)).to_contain_text("of 600", timeout=60_000)
     page.get_by_role("button", name="Copy link to this run").click()
     expect(status(page)).to_contain_text("Link copied.")
