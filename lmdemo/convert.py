@@ -31,7 +31,7 @@ from lmdemo.checksums import SUMS, write_sums
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import Vocabulary, most_frequent, read_corpus
-from lmdemo.training import SavedRun, saved_run
+from lmdemo.training_state import SavedRun, saved_run
 
 SPLITS = ("train.txt", "valid.txt", "test.txt")
 

@@ -16,7 +16,6 @@ References
 """
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,52 +25,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lmdemo.checkpoint import MAX_LAYERS, MAX_WIDTH, MAX_WORDS, save_checkpoint
-from lmdemo.errors import InputError, TrainingError
-from lmdemo.inputs import real_number, whole_number
+from lmdemo.checkpoint import save_checkpoint
+from lmdemo.errors import TrainingError
 from lmdemo.model import Hidden, LSTMModel
+from lmdemo.recipe import Recipe
 from lmdemo.text import most_frequent, read_corpus
+from lmdemo.training_state import read_state, write_state
 
 STATE = "training.pt"
 SAVE_EVERY = 120.0  # seconds between saved states
 REPORT_EVERY = 100  # steps between progress snapshots
 EVAL_STREAMS = 10  # the example's eval_batch_size
-MAX_TOKENS = 10**12  # of a corpus
-MAX_COUNT = 100_000  # epochs, streams, words a gradient reaches back
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides a run; two runs with the same recipe, corpus and machine give the same weights.
-
-    Making one checks every field and raises `InputError`.
-    """
-
-    vocabulary: int = 10_000  # most frequent words kept
-    ninp: int = 128
-    nhid: int = 256
-    nlayers: int = 2
-    dropout: float = 0.25
-    epochs: int = 14
-    streams: int = 32  # pieces of the corpus read side by side (batch size)
-    bptt: int = 35  # words a gradient reaches back
-    learning_rate: float = 3e-3  # the peak of the cycle
-    clip: float = 0.5  # largest gradient norm
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        whole = {
-            "vocabulary": (3, MAX_WORDS),  # <unk>, <eos> and a word
-            **dict.fromkeys(("ninp", "nhid"), (1, MAX_WIDTH)),
-            "nlayers": (1, MAX_LAYERS),
-            **dict.fromkeys(("epochs", "streams", "bptt"), (1, MAX_COUNT)),
-            "seed": (0, 2**32 - 1),
-        }
-        real = {"dropout": (0.0, 0.99), "learning_rate": (1e-6, 10.0), "clip": (1e-6, 1_000.0)}
-        for check, limits in ((whole_number, whole), (real_number, real)):
-            for name, (least, most) in limits.items():
-                value = check(name.replace("_", " "), getattr(self, name), least, most)
-                object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -95,14 +59,21 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
     Yields progress every hundred steps and after each epoch. Goes on from `out`/training.pt if it is there.
 
     Raises:
-        TrainingError: a corpus file is missing or too short, or `out` holds a run of another recipe.
+        TrainingError: a corpus file is missing or too short, `out` cannot be written to, holds a damaged run or one of
+            another recipe, or the loss is not a number from the first epoch on.
     """
     corpus, out = Path(corpus), Path(out)
     texts = {name: read_words(corpus / f"{name}.txt") for name in ("train", "valid")}
+    for name, streams in (("train", recipe.streams), ("valid", EVAL_STREAMS)):
+        if len(texts[name]) < 2 * streams:
+            raise TrainingError(
+                f"{name}.txt has {len(texts[name]):,} words and needs at least {2 * streams:,}: it is read in"
+                f" {streams:,} streams, two words in each."
+            )
     vocabulary = most_frequent(texts["train"], recipe.vocabulary)
     train_data = batchify(torch.tensor(vocabulary.ids(texts["train"])), recipe.streams)
     valid_data = batchify(torch.tensor(vocabulary.ids(texts["valid"])), EVAL_STREAMS)
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     run = _Run(recipe, len(vocabulary), train_data, out / STATE)
     run.resume()
     while run.step < run.steps:
@@ -114,6 +85,13 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
             run.best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
         run.save()
         yield run.progress(valid_loss=valid_loss, best=best)
+        if not math.isfinite(valid_loss):  # nor would it be again: a weight that is no number stays none
+            break
+    if not run.best:
+        raise TrainingError(
+            f"The training diverged: the validation loss is not a finite number. Lower the learning rate"
+            f" ({recipe.learning_rate:g}) or the clip ({recipe.clip:g}), in another folder or without {run.path}."
+        )
     run.model.load_state_dict(run.best)
     save_checkpoint(out, run.model, vocabulary, dtype=torch.float16)
 
@@ -191,73 +169,45 @@ class _Run:
         )
 
     def save(self) -> None:
-        """Write the state beside its final name, then move it there: a kill leaves the old one whole."""
-        state = {
+        write_state(self.path, self._state())
+
+    def resume(self) -> None:
+        if not self.path.is_file():
+            return
+        # AdamW has no state before its first step, and a run is saved after it
+        moments = {
+            number: {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            for number, parameter in enumerate(self.model.parameters())
+        }
+        form = self._state()
+        form["optimizer"] |= {"state": moments}
+        same = {name: form[name] for name in ("recipe", "ntoken", "tokens")}
+        state = read_state(self.path, form, same, self.steps)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.hidden = state["step"], state["hidden"]
+        self.schedule.last_epoch = self.step  # the learning rate follows from it
+        self.best_loss, self.best = state["best_loss"], state["best"]
+        torch.set_rng_state(state["random"])
+
+    def _state(self) -> dict[str, object]:
+        return {
             "recipe": asdict(self.recipe),
             "ntoken": self.model.config.ntoken,
             "tokens": self.data.numel(),
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "hidden": self.hidden,
             "random": torch.get_rng_state(),
             "best_loss": self.best_loss,
             "best": self.best,
         }
-        partial = self.path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.path)
-
-    def resume(self) -> None:
-        if not self.path.is_file():
-            return
-        state = torch.load(self.path, weights_only=True)
-        same = {"recipe": asdict(self.recipe), "ntoken": self.model.config.ntoken, "tokens": self.data.numel()}
-        if any(state[name] != value for name, value in same.items()):
-            raise TrainingError(
-                f"{self.path} is a run of another recipe or corpus; choose another folder, or delete that file."
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step, self.hidden = state["step"], state["hidden"]
-        self.best_loss, self.best = state["best_loss"], state["best"]
-        torch.set_rng_state(state["random"])
-
-
-@dataclass(frozen=True)
-class SavedRun:
-    """What a saved state says of the model it trains."""
-
-    recipe: Recipe
-    tokens: int  # of the corpus, as far as they fill the streams
-    weights: dict[str, Tensor]  # of the best epoch; before the first one ended, the present ones
-
-
-def saved_run(state: object) -> SavedRun | None:
-    """The run that `_Run.save` wrote as `state`, or None if it is none of ours.
-
-    Raises:
-        TrainingError: it looks like one, and does not hold what a run holds.
-    """
-    if not isinstance(state, dict) or not {"recipe", "tokens", "model", "best"} <= state.keys():
-        return None
-    try:
-        recipe, weights = Recipe(**state["recipe"]), state["best"] or state["model"]
-        tokens = whole_number("tokens", state["tokens"], 1, MAX_TOKENS)
-    except InputError as error:  # it begins with the name of what is wrong
-        raise TrainingError(f"The saved run's {error}") from error
-    except (TypeError, RuntimeError) as error:  # not these fields; a tensor where a dict should be
-        raise TrainingError("The saved run's recipe or weights are damaged.") from error
-    return SavedRun(recipe, tokens, weights)
 
 
 def batchify(ids: Tensor, streams: int) -> Tensor:
-    """Cut ids (N,) into `streams` columns that are read side by side: (N // streams, streams)."""
+    """Cut ids (N,), N at least 2 * streams, into columns that are read side by side: (N // streams, streams)."""
     length = ids.numel() // streams
-    if length < 2:
-        raise TrainingError(f"The corpus has {ids.numel()} words; {streams} streams need at least {2 * streams}.")
     return ids[: length * streams].view(streams, length).t().contiguous()
 
 
@@ -281,11 +231,25 @@ def _valid_loss(model: LSTMModel, data: Tensor, bptt: int) -> float:
     return total / ((len(data) - 1) * data.shape[1])
 
 
+def _make_folder(path: Path) -> None:
+    """Make the folder for a run, unless it is there.
+
+    Raises:
+        TrainingError: something else is in its way, or it may not be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise TrainingError(f"{path} cannot be the folder for a checkpoint: a file is in its place.") from error
+    except OSError as error:
+        raise TrainingError(f"The folder {path} could not be made ({error.strerror}).") from error
+
+
 def read_words(path: Path) -> list[str]:
     """The words of one file of a corpus folder.
 
     Raises:
-        TrainingError: it is missing, not UTF-8, or has fewer than two words.
+        TrainingError: it is missing, cannot be read, is not UTF-8, or has fewer than two words.
     """
     if not path.is_file():
         raise TrainingError(f"No {path.name} in {path.parent}; a corpus folder has train.txt, valid.txt and test.txt.")
@@ -293,6 +257,8 @@ def read_words(path: Path) -> list[str]:
         words = read_corpus(path)
     except UnicodeDecodeError as error:
         raise TrainingError(f"{path.name} is not UTF-8 text.") from error
+    except OSError as error:
+        raise TrainingError(f"{path.name} could not be read ({error.strerror}).") from error
     if len(words) < 2:
         raise TrainingError(f"{path.name} has fewer than two words.")
     return words

@@ -1,0 +1,162 @@
+"""What people bring by mistake, and what they are told: one sentence for each, or the right value.
+
+A row is a name, a function that makes the input and does what a user would, and the sentence. `fullmatch`: nothing
+stands before or after it.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import lmdemo
+from lmdemo import training
+from lmdemo.recipe import Recipe
+from lmdemo.training import train
+from lmdemo.training_state import write_state
+
+RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=2, streams=4, bptt=50)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A small corpus."""
+    text = "".join(" " + " ".join(f"n{(line + n) % 20}" for n in range(15)) + " \n" for line in range(20))
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def refused(action: Callable[[], object], sentence: str) -> None:
+    """`action` ends in that sentence, whole."""
+    with pytest.raises(lmdemo.LmdemoError) as caught:
+        action()
+    assert re.fullmatch(sentence, str(caught.value)), str(caught.value)
+
+
+# --- a state of a run that cannot be gone on with ----------------------------------------------------
+
+
+def trained(corpus: Path) -> Path:
+    """The state of a run that has come to its end."""
+    list(train(corpus, corpus / "out", RECIPE))
+    return corpus / "out" / "training.pt"
+
+
+def changed(path: Path, change: Callable[[dict], object]) -> None:
+    state = torch.load(path, weights_only=True)
+    change(state)
+    write_state(path, state)
+
+
+STATES: dict[str, Callable[[Path], object]] = {
+    "random bytes": lambda path: path.write_bytes(bytes(range(256)) * 40),
+    "nothing": lambda path: path.write_bytes(b""),
+    "half a file": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "a whole module": lambda path: torch.save(lmdemo.LSTMModel(5, 3, 4, 1), path),
+    "a list": lambda path: torch.save([1, 2], path),
+    "keys are missing": lambda path: changed(path, lambda state: state.pop("hidden")),
+    "a tensor as recipe": lambda path: changed(path, lambda state: state.update(recipe=torch.zeros(2))),
+    "a tensor in the recipe": lambda path: changed(path, lambda state: state["recipe"].update(seed=torch.zeros(2))),
+    "a text as model": lambda path: changed(path, lambda state: state.update(model="weights")),
+    "other weights": lambda path: changed(path, lambda state: state["model"].update({"decoder.bias": torch.zeros(7)})),
+    "a model of half precision": lambda path: changed(
+        path, lambda state: state["model"].update({"decoder.bias": torch.zeros(22, dtype=torch.float16)})
+    ),
+    "another optimizer": lambda path: changed(
+        path, lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.ones(3))
+    ),
+    "no optimizer's state": lambda path: changed(path, lambda state: state["optimizer"]["state"].clear()),
+    "another hidden state": lambda path: changed(path, lambda state: state.update(hidden=(torch.zeros(1, 4, 16),))),
+    "another generator": lambda path: changed(path, lambda state: state.update(random=torch.zeros(5))),
+    "no best weights": lambda path: changed(path, lambda state: state.update(best={})),
+    "other best weights": lambda path: changed(path, lambda state: state["best"].pop("decoder.bias")),
+    "a step that is none": lambda path: changed(path, lambda state: state.update(step="7")),
+    "a step after the end": lambda path: changed(path, lambda state: state.update(step=10**9)),
+}
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_a_damaged_or_foreign_state_of_a_run(corpus: Path, kind: str) -> None:
+    path = trained(corpus)
+    STATES[kind](path)
+    refused(
+        lambda: list(train(corpus, corpus / "out", RECIPE)),
+        r".*/training\.pt is damaged, or no state of a run of train; delete that file, or choose another folder\.",
+    )
+
+
+# --- training that cannot start or comes to nothing --------------------------------------------------
+
+
+def into(out: Path, corpus: Path, recipe: Recipe = RECIPE) -> Callable[[], object]:
+    return lambda: list(train(corpus, out, recipe))
+
+
+def test_a_file_in_the_place_of_the_folder(corpus: Path) -> None:
+    in_place = r".* cannot be the folder for a checkpoint: a file is in its place\."
+    refused(into(corpus / "train.txt", corpus), in_place)
+    refused(into(corpus / "train.txt" / "out", corpus), in_place)
+    refused(into(corpus / ("o" * 300), corpus), r"The folder .* could not be made \(File name too long\)\.")
+
+
+def test_a_state_that_cannot_be_written(corpus: Path) -> None:
+    (corpus / "out" / "training.pt").mkdir(parents=True)
+    refused(
+        into(corpus / "out", corpus),
+        r".*/training\.pt could not be written: is there space, and may this folder be changed\?",
+    )
+
+
+def test_a_corpus_too_small_is_named_with_the_number_that_was_given(corpus: Path) -> None:
+    refused(
+        into(corpus / "out", corpus, replace(RECIPE, streams=200)),
+        r"train\.txt has 320 words and needs at least 400: it is read in 200 streams, two words in each\.",
+    )
+    (corpus / "valid.txt").write_text("n1 n2")
+    refused(
+        into(corpus / "out", corpus),
+        r"valid\.txt has 3 words and needs at least 20: it is read in 10 streams, two words in each\.",
+    )
+
+
+def test_a_corpus_that_cannot_be_read(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(training, "read_corpus", denied)  # root may read anything
+    refused(into(corpus / "out", corpus), r"train\.txt could not be read \(Permission denied\)\.")
+
+
+def test_a_loss_that_is_no_number_from_the_start(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_numbers(model: lmdemo.LSTMModel) -> None:
+        torch.nn.init.constant_(model.decoder.bias, math.nan)
+
+    monkeypatch.setattr(lmdemo.LSTMModel, "init_weights", no_numbers)
+    refused(
+        into(corpus / "out", corpus),
+        r"The training diverged: the validation loss is not a finite number\. Lower the learning rate \(0\.003\) or the"
+        r" clip \(0\.5\), in another folder or without .*/training\.pt\.",
+    )
+
+
+def test_a_run_that_diverges_late_leaves_its_best_epoch(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, losses = training._valid_loss, []
+
+    def diverged(model: lmdemo.LSTMModel, *rest: object) -> float:
+        if losses:
+            with torch.no_grad():
+                model.decoder.bias.fill_(math.nan)
+        losses.append(measure(model, *rest))
+        return losses[-1]
+
+    monkeypatch.setattr(training, "_valid_loss", diverged)
+    good, bad = (p for p in train(corpus, corpus / "out", replace(RECIPE, epochs=3)) if p.valid_loss is not None)
+    assert (good.best, bad.best) == (True, False)
+    assert math.isnan(bad.valid_loss)
+    loaded = lmdemo.load_checkpoint(corpus / "out")
+    assert lmdemo.evaluate(loaded.model, loaded.test_ids).loss < 10
