@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lmdemo.errors import CheckpointError
+from lmdemo.text import UTF8
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]{64}) [ *](?:\./)?(?P<file>.+)")
@@ -74,7 +75,7 @@ def write_sums(folder: Path, files: Iterable[str]) -> None:
 def _read_sums(folder: Path, name: str) -> dict[str, str]:
     """The digests by file."""
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / SUMS).read_text(encoding=UTF8).splitlines()
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint {name} has no {SUMS} to be compared with.") from error
     except UnicodeDecodeError:

@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
     threads = whole_number("--threads", options.threads, 1, MAX_THREADS)
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     # what is measured at the end is read at the start: a file that is missing costs no training
-    texts = {name: read_words(options.corpus / f"{name}.txt") for name in ("valid", "test")}
+    texts = {name: read_words(options.corpus, name) for name in ("valid", "test")}
     torch.set_num_threads(threads)
     for progress in train(options.corpus, options.out, recipe):
         print(_line(progress), flush=True)

@@ -9,7 +9,6 @@ Reference: https://github.com/pytorch/examples/tree/main/word_language_model (da
 """
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -27,13 +26,12 @@ from lmdemo.checkpoint import (
     load,
     save_checkpoint,
 )
-from lmdemo.checksums import SUMS, write_sums
+from lmdemo.checksums import SUMS
+from lmdemo.corpus import SPLITS, split_file, split_words
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel, ModelConfig
-from lmdemo.text import Vocabulary, most_frequent, read_corpus
+from lmdemo.text import Vocabulary, most_frequent
 from lmdemo.training_state import SavedRun, saved_run
-
-SPLITS = ("train.txt", "valid.txt", "test.txt")
 
 
 def convert(state_dict: str | Path, corpus: str | Path, out: str | Path) -> Path:
@@ -44,7 +42,7 @@ def convert(state_dict: str | Path, corpus: str | Path, out: str | Path) -> Path
 
     Raises:
         CheckpointError: a file is missing, is not a state of this model, or does not fit the corpus.
-        TrainingError: a run of ours is damaged.
+        TrainingError: a run of ours is damaged, or a text of the corpus is missing or not UTF-8.
     """
     path, corpus, out = Path(state_dict), Path(corpus), Path(out)
     state = _read_state(path)
@@ -57,37 +55,31 @@ def convert(state_dict: str | Path, corpus: str | Path, out: str | Path) -> Path
             f"The corpus has {len(vocabulary):,} different words and the state dict {model.config.ntoken:,}:"
             " they do not belong together."
         )
-    _words(corpus, "test.txt")
+    test = split_file(corpus, "test")
     try:
-        _write(out, model, vocabulary, corpus / "test.txt", torch.float16 if run else torch.float32)
+        _write(out, model, vocabulary, test, torch.float16 if run else torch.float32)
     except OSError as error:
         raise CheckpointError(f"{out} could not be written ({error.strerror}).") from error
     return out
 
 
 def corpus_vocabulary(corpus: Path) -> Vocabulary:
-    """The words of train.txt, valid.txt and test.txt, in the order of their first appearance."""
+    """The words of train.txt, valid.txt and test.txt, in the order of their first appearance.
+
+    Read as the example reads them, byte order marks and all: an id is a place in that order.
+    """
     words: dict[str, None] = {}
     for name in SPLITS:
-        words.update(dict.fromkeys(_words(corpus, name)))
+        words.update(dict.fromkeys(split_words(corpus, name, "utf-8")))
     return Vocabulary(list(words))
 
 
 def _run_vocabulary(run: SavedRun, corpus: Path) -> Vocabulary:
     """The vocabulary as training builds it, if this is the corpus of the run."""
-    words = _words(corpus, "train.txt")
+    words = split_words(corpus, "train")
     if len(words) // run.recipe.streams * run.recipe.streams != run.tokens:
         raise CheckpointError(f"The run was trained on another corpus: train.txt has {len(words):,} words.")
     return most_frequent(words, run.recipe.vocabulary)
-
-
-def _words(corpus: Path, name: str) -> list[str]:
-    if not (corpus / name).is_file():
-        raise CheckpointError(f"No {name} in {corpus.name}; the corpus is {', '.join(SPLITS)}.")
-    try:
-        return read_corpus(corpus / name)
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{name} is not UTF-8 text.") from error
 
 
 def _read_state(path: Path) -> object:
@@ -141,9 +133,7 @@ def _write(out: Path, model: LSTMModel, vocabulary: Vocabulary, test: Path, dtyp
     """Make the folder beside `out`, load it as a start would, and only then move its files to their place."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
-        save_checkpoint(made, model, vocabulary, dtype)
-        shutil.copyfile(test, Path(made) / "test.txt")
-        write_sums(Path(made), (*REQUIRED, *OPTIONAL))
+        save_checkpoint(made, model, vocabulary, dtype, test)
         load(Located(Path(made), str(out)))
         out.mkdir(exist_ok=True)
         for file in (*REQUIRED, *OPTIONAL, SUMS):

@@ -7,6 +7,7 @@
     ├── VariantError      a variant cannot be built from this model
     ├── JobError          a run that was started did not come to its end
     └── TrainingError     a training run cannot start or go on
+        └── CorpusError   a text of a corpus folder is missing or cannot be read
 
 The text of each is shown as it stands, on the page, by the API and on the command line. It names what
 was wrong and what is allowed, and never repeats text that a visitor typed.
@@ -39,3 +40,7 @@ class JobError(LmdemoError):
 
 class TrainingError(LmdemoError):
     """The corpus or the output folder does not allow training to start or go on."""
+
+
+class CorpusError(TrainingError):
+    """A text of a corpus folder is missing, or is not text."""

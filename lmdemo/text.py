@@ -16,6 +16,8 @@ from pathlib import Path
 
 UNK = "<unk>"
 EOS = "<eos>"
+UTF8 = "utf-8-sig"  # how a person's file is read: UTF-8, without the byte order mark that some editors write
+LONGEST_SHOWN = 200  # characters of a word; a corpus may hold a line of a million without a space
 
 
 class Vocabulary:
@@ -62,10 +64,13 @@ class Vocabulary:
         return detokenize([self.words[number] for number in ids])
 
 
-def read_corpus(path: str | Path) -> list[str]:
-    """The words of a corpus file, `<eos>` after every line, blank ones included (the tutorial's `Corpus`)."""
+def read_corpus(path: str | Path, encoding: str = UTF8) -> list[str]:
+    """The words of a corpus file, `<eos>` after every line, blank ones included (the tutorial's `Corpus`).
+
+    The tutorial's own reads "utf-8", to which a byte order mark is a character of the first word.
+    """
     words: list[str] = []
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding=encoding) as file:
         for line in file:
             words += line.split()
             words.append(EOS)
@@ -171,6 +176,16 @@ _CLOSERS = frozenset(", . ; : ! ? ) ] % ° ...".split())
 _OPENERS = frozenset("( [ $ £ ￡".split())
 _ELIDED_AFTER = frozenset("o O d D ma Ma cap Cap".split())  # o ' clock, O ' Brien, ma ' am, cap ' n
 _ELIDED_BEFORE = frozenset("tis Tis twas Twas twere twould twill em".split())  # ' tis, of ' em
+
+
+def shown(word: str) -> str:
+    """A word as it can stand on a page: not too long, control characters as their pictures."""
+    if len(word) <= LONGEST_SHOWN and word.isprintable():
+        return word
+    return word[:LONGEST_SHOWN].translate(_PICTURES) + ("…" if len(word) > LONGEST_SHOWN else "")
+
+
+_PICTURES = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 def detokenize(words: Sequence[str]) -> str:

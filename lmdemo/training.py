@@ -26,10 +26,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lmdemo.checkpoint import save_checkpoint
-from lmdemo.errors import TrainingError
+from lmdemo.corpus import SPLITS, split_file, split_words
+from lmdemo.errors import CorpusError, TrainingError
 from lmdemo.model import Hidden, LSTMModel
 from lmdemo.recipe import Recipe
-from lmdemo.text import most_frequent, read_corpus
+from lmdemo.text import most_frequent
 from lmdemo.training_state import read_state, write_state
 
 STATE = "training.pt"
@@ -54,7 +55,7 @@ class Progress:
 
 
 def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progress]:
-    """Train on `corpus`/train.txt, validate on valid.txt, leave the best epoch in `out`.
+    """Train on `corpus`/train.txt, validate on valid.txt, leave the best epoch and test.txt in `out`.
 
     Yields progress every hundred steps and after each epoch. Goes on from `out`/training.pt if it is there.
 
@@ -63,7 +64,8 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
             another recipe, or the loss is not a number from the first epoch on.
     """
     corpus, out = Path(corpus), Path(out)
-    texts = {name: read_words(corpus / f"{name}.txt") for name in ("train", "valid")}
+    # the test text is not used here, but the folder is no checkpoint without a sound one
+    texts = {name: read_words(corpus, name) for name in SPLITS}
     for name, streams in (("train", recipe.streams), ("valid", EVAL_STREAMS)):
         if len(texts[name]) < 2 * streams:
             raise TrainingError(
@@ -93,7 +95,7 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
             f" ({recipe.learning_rate:g}) or the clip ({recipe.clip:g}), in another folder or without {run.path}."
         )
     run.model.load_state_dict(run.best)
-    save_checkpoint(out, run.model, vocabulary, dtype=torch.float16)
+    save_checkpoint(out, run.model, vocabulary, torch.float16, split_file(corpus, "test"))
 
 
 class _Run:
@@ -245,20 +247,13 @@ def _make_folder(path: Path) -> None:
         raise TrainingError(f"The folder {path} could not be made ({error.strerror}).") from error
 
 
-def read_words(path: Path) -> list[str]:
-    """The words of one file of a corpus folder.
+def read_words(corpus: Path, split: str) -> list[str]:
+    """The words of one text of a corpus folder.
 
     Raises:
-        TrainingError: it is missing, cannot be read, is not UTF-8, or has fewer than two words.
+        CorpusError: it is missing, cannot be read, is not UTF-8, or has fewer than two words.
     """
-    if not path.is_file():
-        raise TrainingError(f"No {path.name} in {path.parent}; a corpus folder has train.txt, valid.txt and test.txt.")
-    try:
-        words = read_corpus(path)
-    except UnicodeDecodeError as error:
-        raise TrainingError(f"{path.name} is not UTF-8 text.") from error
-    except OSError as error:
-        raise TrainingError(f"{path.name} could not be read ({error.strerror}).") from error
+    words = split_words(corpus, split)
     if len(words) < 2:
-        raise TrainingError(f"{path.name} has fewer than two words.")
+        raise CorpusError(f"{split}.txt has fewer than two words.")
     return words

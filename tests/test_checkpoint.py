@@ -104,7 +104,7 @@ BROKEN = {
     "words not UTF-8": (_write("vocab.txt", b"\xff\xfe"), "vocab.txt is not UTF-8"),
     "word twice": (_vocabulary(lambda lines: lines.__setitem__(5, lines[4])), "the same word on two lines"),
     "word with a space": (_vocabulary(lambda lines: lines.__setitem__(5, "a b")), "line 6: a word is"),
-    "word with a control": (_vocabulary(lambda lines: lines.__setitem__(5, "a\x1b")), "line 6: a word is"),
+    "word with a separator": (_vocabulary(lambda lines: lines.__setitem__(5, "a\x1cb")), "line 6: a word is"),
     "truncated": (
         lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-7]),
         "truncated or not a safetensors file",
@@ -121,9 +121,17 @@ BROKEN = {
 }
 
 
-def test_a_word_may_hold_marks_that_are_not_seen(tmp_path: Path, tiny: lmdemo.LSTMModel) -> None:
-    odd = ["\ufeffthe", "می‌خواهم", "\u200eA\u200f", "x\u00ady", "\ue000"]  # a joiner, marks of direction, a soft hyphen
-    words = ["<unk>", "<eos>", *odd, *(f"w{number}" for number in range(43))]
+def test_a_word_may_hold_whatever_split_leaves_in_it(tmp_path: Path, tiny: lmdemo.LSTMModel) -> None:
+    odd = [
+        "\ufeffthe",
+        "\x00\x1b[2J\x7f",
+        "b" * 10**6,
+        "می‌خواهم",
+        "\u200eA\u200f",
+        "x\u00ady",
+        "\ue000",
+    ]  # a joiner, marks of direction, a soft hyphen
+    words = [*odd, "<unk>", "<eos>", *(f"w{number}" for number in range(41))]
     lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(words))
     assert list(lmdemo.load_checkpoint(tmp_path).vocabulary.words) == words
 
@@ -149,6 +157,8 @@ def test_a_missing_folder_is_named() -> None:
 def test_words_that_cannot_stand_on_a_line_are_not_saved(tmp_path: Path, tiny: lmdemo.LSTMModel) -> None:
     with pytest.raises(lmdemo.CheckpointError, match="line 1: a word is"):
         lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(["a\nb", *map(str, range(49))]))
+    with pytest.raises(lmdemo.CheckpointError, match="line 1: a word is"):
+        lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(["a\ud800", *map(str, range(49))]))
     with pytest.raises(lmdemo.CheckpointError, match="2 words and the model 50"):
         lmdemo.save_checkpoint(tmp_path, tiny, lmdemo.Vocabulary(["a", "b"]))
 

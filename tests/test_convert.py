@@ -47,7 +47,7 @@ def test_ids_are_the_examples(tmp_path: Path, odd: str) -> None:
     vocabulary = corpus_vocabulary(tmp_path)
     assert list(vocabulary.words) == example.dictionary.idx2word
     for name in WIKITEXT:
-        ids = vocabulary.ids(lmdemo.text.read_corpus(tmp_path / f"{name}.txt"))
+        ids = vocabulary.ids(lmdemo.text.read_corpus(tmp_path / f"{name}.txt", "utf-8"))
         assert ids == getattr(example, name).tolist()
 
 
@@ -140,7 +140,7 @@ def test_a_state_dict_of_another_corpus_is_refused(corpus: Path, tmp_path: Path)
     with pytest.raises(lmdemo.CheckpointError, match="different words and the state dict 50"):
         convert(path, corpus, tmp_path / "out")
     (corpus / "valid.txt").unlink()
-    with pytest.raises(lmdemo.CheckpointError, match=r"^No valid.txt in corpus"):
+    with pytest.raises(lmdemo.TrainingError, match=r"^No valid.txt in .*corpus;"):
         convert(path, corpus, tmp_path / "out")
     with pytest.raises(lmdemo.CheckpointError, match=r"^No file nothing.pth"):
         convert(tmp_path / "nothing.pth", corpus, tmp_path / "out")
@@ -168,11 +168,10 @@ def run(corpus: Path, tmp_path: Path) -> Path:
 
 def test_a_run_becomes_the_checkpoint_that_train_leaves(corpus: Path, run: Path, tmp_path: Path) -> None:
     out = convert(run / "training.pt", corpus, tmp_path / "out")
-    for file in ("config.json", "model.safetensors", "vocab.txt"):
+    for file in ("config.json", "model.safetensors", "vocab.txt", "test.txt", "SHA256SUMS"):
         assert (out / file).read_bytes() == (run / file).read_bytes()
     assert (out / "test.txt").read_bytes() == (corpus / "test.txt").read_bytes()
     assert convert(run / "training.pt", corpus, run) == run  # its own folder will do
-    assert (run / "test.txt").is_file()
     assert (run / "training.pt").is_file()
 
 
@@ -263,7 +262,7 @@ def test_what_was_in_the_folder_stays_until_all_of_it_is_sound(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(converting.shutil, "copyfile", full)
+    monkeypatch.setattr(converting, "save_checkpoint", full)
     with pytest.raises(lmdemo.CheckpointError, match=r"out could not be written \(No space left on device\)\.$"):
         convert(run / "training.pt", corpus, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

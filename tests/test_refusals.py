@@ -125,10 +125,10 @@ def test_a_corpus_too_small_is_named_with_the_number_that_was_given(corpus: Path
 
 
 def test_a_corpus_that_cannot_be_read(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(path: Path) -> None:
+    def denied(path: Path, encoding: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(training, "read_corpus", denied)  # root may read anything
+    monkeypatch.setattr(lmdemo.corpus, "read_corpus", denied)  # root may read anything
     refused(into(corpus / "out", corpus), r"train\.txt could not be read \(Permission denied\)\.")
 
 

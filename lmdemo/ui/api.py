@@ -13,7 +13,7 @@ from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.service import Service
-from lmdemo.text import detokenize
+from lmdemo.text import detokenize, shown
 from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job, throttled
 
 
@@ -91,8 +91,8 @@ def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
 def _generation(generation: Generation) -> dict:
     answer: dict = {
         name: {
-            "text": detokenize([*generation.prompt, *writing.words]),
-            "words": list(writing.words),
+            "text": detokenize([shown(word) for word in (*generation.prompt, *writing.words)]),
+            "words": [shown(word) for word in writing.words],
             "seconds": writing.seconds,
             "words_per_second": writing.words_per_second,
         }

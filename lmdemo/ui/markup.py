@@ -11,7 +11,7 @@ from lmdemo.lab import Evaluation
 from lmdemo.limits import Limit
 from lmdemo.service import Pull
 from lmdemo.size import MODULES, Size
-from lmdemo.text import EOS, spaced
+from lmdemo.text import EOS, shown, spaced
 from lmdemo.ui import prose
 from lmdemo.variants import FAIR, QuantizedWeight
 
@@ -82,7 +82,7 @@ def _mark(limit: Limit | None, fastest: float) -> str:
 
 
 def _words(generation: Generation, name: str, raw: bool) -> str:
-    words = (*generation.prompt, *generation.writings[name].words)
+    words = [shown(word) for word in (*generation.prompt, *generation.writings[name].words)]
     pieces = [f" {word}" for word in words] if raw else spaced(words)
     start = len(generation.prompt)
     parted = generation.parted(name)
@@ -93,10 +93,10 @@ def _words(generation: Generation, name: str, raw: bool) -> str:
             parts.append(escape(piece))
             continue
         gap = piece[: len(piece) - len(piece.lstrip())]
-        shown = "¶" if words[start + position] == EOS and not raw else piece.strip()
+        text = "¶" if words[start + position] == EOS and not raw else piece.strip()
         first = ' class="first"' if position == parted[0] else ""
-        mark = f"<mark{first}>{escape(shown)}</mark>"
-        parts.append(mark + gap if shown == "¶" else gap + mark)
+        mark = f"<mark{first}>{escape(text)}</mark>"
+        parts.append(mark + gap if text == "¶" else gap + mark)
     return "".join(parts)
 
 
