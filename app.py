@@ -20,12 +20,13 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 
 import lmdemo
-from lmdemo import log
-from lmdemo.jobs import longest_from
-from lmdemo.machine import few_arenas
-from lmdemo.service import Service, request_from
-from lmdemo.ui import answer_calls, build_page, launch_options
-from lmdemo.ui.stopping import serve
+from lmdemo.memory import few_arenas
+from lmdemo.server import log
+from lmdemo.server.jobs import longest_from
+from lmdemo.server.service import Service, request_from
+from lmdemo.server.shutdown import serve
+from lmdemo.server.tools import answer_calls
+from lmdemo.ui import build_page, launch_options
 
 try:
     service = Service(request_from(os.environ), longest_from(os.environ))

@@ -16,7 +16,7 @@ from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
 from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
-from lmdemo.service import DEFAULT_NAME
+from lmdemo.server.service import DEFAULT_NAME
 from lmdemo.training import Progress, Recipe, read_words, train
 from lmdemo.variants import BASELINE, TUTORIAL, build_variants
 

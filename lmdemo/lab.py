@@ -19,8 +19,9 @@ from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, generate
 from lmdemo.inputs import some_of
-from lmdemo.limits import Limit, limits
-from lmdemo.machine import Machine, give_back, this_machine
+from lmdemo.machine import Machine, this_machine
+from lmdemo.memory import give_back
+from lmdemo.roofline import Limit, limits
 from lmdemo.size import sizes
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, build_available
 

@@ -1,16 +1,12 @@
 """What the measurements were taken on, and what else ran there meanwhile."""
 
-import ctypes
 import os
 import platform
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
-
-M_ARENA_MAX = -8  # mallopt(3)
 
 
 @dataclass(frozen=True)
@@ -88,27 +84,3 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def few_arenas() -> None:
-    """Let the threads of this process, those that it starts from now on, share two of the C library's heaps.
-
-    glibc gives each thread one of its own, and each keeps what its largest run needed: with the web server's threads
-    that comes to 170 MB more. Other C libraries have nothing to be set here.
-    """
-    if _glibc():
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-def give_back() -> None:
-    """Give the system back what the C library holds free: an evaluation leaves some 40 MB, for 2 ms to give back.
-
-    glibc does so by itself for the end of a heap only. Other C libraries are left to their own ways.
-    """
-    if _glibc():
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-@cache
-def _glibc() -> bool:
-    return platform.libc_ver()[0] == "glibc"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from lmdemo.evaluation import Comparison
-from lmdemo.limits import Limit
+from lmdemo.roofline import Limit
 from lmdemo.size import MODULES, Size
 
 GREY = "#808080"

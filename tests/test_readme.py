@@ -10,17 +10,16 @@ import gradio
 import yaml
 
 import lmdemo
-from lmdemo import jobs
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
 from lmdemo.publish import MEASURED_WORDS
-from lmdemo.service import DEFAULT_NAME
-from lmdemo.ui import link
-from lmdemo.ui.door import health, request_body
-from lmdemo.ui.door.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION, UNREAD
+from lmdemo.server import bodies, health, jobs
+from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION, UNREAD
+from lmdemo.server.service import DEFAULT_NAME
+from lmdemo.server.sessions import MAILBOXES
+from lmdemo.ui import query
 from lmdemo.ui.embed import snippet
-from lmdemo.ui.sessions import MAILBOXES
 from readme import PRINTED_ADDRESS, README, block
 
 
@@ -66,8 +65,8 @@ def test_the_snippets_in_the_readme_are_what_the_builder_writes() -> None:
 
 def test_the_addresses_in_the_readme_ask_for_something() -> None:
     first, second = re.findall(r"^    (http://127\.0\.0\.1:7860/\S+)$", README, re.MULTILINE)
-    assert link.writing(first, lmdemo.VARIANTS).run
-    assert link.measuring(second, lmdemo.VARIANTS, 20_000).run
+    assert query.writing(first, lmdemo.VARIANTS).run
+    assert query.measuring(second, lmdemo.VARIANTS, 20_000).run
 
 
 def test_every_command_in_the_readme_is_one() -> None:
@@ -131,7 +130,7 @@ def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:
         f"| {IN_ALL} in all, {PER_ADDRESS} from one address, {PER_SESSION} from one page;",
         f"| kept for the {MAILBOXES} sessions that asked last; of one with over {UNREAD} messages unread",
         f"| {jobs.LONGEST:g} s, or what `LMDEMO_MAX_SECONDS` says;",
-        f"| {request_body.MAX_BYTES // 1024} KB, read no further;",
+        f"| {bodies.MAX_BYTES // 1024} KB, read no further;",
         f"more often than every {health.FRESH:g} s",
     ):
         assert said in section

@@ -101,7 +101,9 @@ def test_every_licence_is_permissive_or_explained() -> None:
 
 
 def test_the_command_prints_the_licence_of_each() -> None:
-    answer = subprocess.run([sys.executable, "tests/closure.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "tests/scripts/closure.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     lines = [line.split(maxsplit=2) for line in answer.stdout.splitlines()]
     assert lines == [[package.name, package.version, package.licence] for package in closure(pins())]
 

@@ -9,7 +9,7 @@ from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 import lmdemo
-from lmdemo import limits, variants
+from lmdemo import roofline, variants
 from lmdemo.variants import Variant, build_available, is_quantized, quantized_weights
 
 NAMES = ["fp32", "fp32-packed", "int8", "int8-per-channel", "int8-embedding", "int4-embedding"]
@@ -60,10 +60,10 @@ def test_what_is_not_quantized_is_said_in_the_table_alone(
     """A variant in fp32 that is added is neither refused for want of int8 nor held against the peak of int8."""
     added = Variant("fp32-again", lambda model: model, quantized=False)
     monkeypatch.setattr(variants, "_TABLE", variants._TABLE | {added.name: added})
-    monkeypatch.setattr(limits, "measure_peaks", lambda: limits.Peaks(fp32=1.0, int8=4.0))
-    monkeypatch.setattr(limits, "measure_bandwidth", lambda size: float(size))
+    monkeypatch.setattr(roofline, "measure_peaks", lambda: roofline.Peaks(fp32=1.0, int8=4.0))
+    monkeypatch.setattr(roofline, "measure_bandwidth", lambda size: float(size))
     models = lmdemo.build_variants(tiny, ["fp32", "fp32-again", "int8"])
-    found = limits.limits(tiny.config, lmdemo.sizes(models))
+    found = roofline.limits(tiny.config, lmdemo.sizes(models))
     assert {name: limit.peak for name, limit in found.items()} == {"fp32": 1.0, "fp32-again": 1.0, "int8": 4.0}
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from lmdemo import jobs
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.service import Service
+from lmdemo.server import jobs
+from lmdemo.server.service import Service
 from lmdemo.text import detokenize, shown
 from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job, throttled
 

@@ -1,22 +1,17 @@
-"""The page on other people's pages: the loader of <gradio-app>, and the builder that writes the snippet."""
+"""The page on other people's pages: the builder that writes the snippet."""
 
-import re
 from functools import partial
 from html import escape
-from importlib.resources import files
 
 import gradio as gr
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from lmdemo.errors import InputError
 from lmdemo.evaluation import check_slice
 from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
-from lmdemo.service import Service
-from lmdemo.ui import evaluate, generate, link, markup
+from lmdemo.server.service import Service
+from lmdemo.ui import evaluate, generate, markup, query
 from lmdemo.ui.stream import AS_SENT, QUICK
 
 TITLE = "lmdemo: what 8 bits change"
@@ -53,39 +48,12 @@ COMPONENT_SNIPPET = """<gradio-app src="{embedded}"{theme} container="false" eag
 <script type="module" src="{base}/gradio.js"></script>
 """
 
-# Before Gradio's own loader: the front end needs whole addresses, and a page may give one relative to its <base>. Its
-# style sheet it looks for at the top of this host, also where the app is under a path, unless the page has a link with
-# that address already. It gets one that, without a rel, loads nothing; the sheet comes from beside this script.
-PRELUDE = """for (const app of document.querySelectorAll("gradio-app[src]")) {
-  app.setAttribute("src", new URL(app.getAttribute("src"), document.baseURI).href);
-}
-const here = import.meta.url, {origin} = new URL(here);
-const [looked, sheet] = [0, 0].map(() => document.createElement("link"));
-looked.setAttribute("href", origin === location.origin ? "SHEET" : new URL("SHEET", origin).href);
-Object.assign(sheet, {rel: "stylesheet", href: new URL("SHEET", here).href});
-const loaded = new Promise(done => { sheet.onload = sheet.onerror = done; });
-document.head.append(looked, sheet);
-await loaded;
-"""
-SHEET = re.compile(r'href="(\./assets/[^"]+\.css)"')
-
-
-def _loader(_request: Request) -> Response:
-    """The script that defines <gradio-app>, which Gradio ships and does not serve; its import is relative."""
-    front_end = files(gr).joinpath("templates/frontend")
-    sheet = SHEET.search(front_end.joinpath("index.html").read_text(encoding="utf-8"))
-    script = PRELUDE.replace("SHEET", sheet[1]) + front_end.joinpath("gradio.js").read_text(encoding="utf-8")
-    return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
-
-
-LOADER = Route("/gradio.js", _loader)
-
 
 def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts) -> None:
     """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes."""
     gr.Markdown(HOW)
     with gr.Row():
-        shown = gr.Radio([name.capitalize() for name in link.TABS[:3]], value="Generate", label="Tab")
+        shown = gr.Radio([name.capitalize() for name in query.TABS[:3]], value="Generate", label="Tab")
         way = gr.Radio([FRAME, COMPONENT], value=FRAME, label="As")
         theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
     run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
@@ -107,31 +75,33 @@ def draw(
 ) -> tuple:
     """The snippet, or a sentence where one of the settings on the tab is out of its range."""
     try:
-        query = _query(service.lab, shown, run is True, *controls)
+        asked = _asked(service.lab, shown, run is True, *controls)
     except InputError as error:
         return markup.alert(str(error)), gr.skip()
-    return "", snippet(str(address), query, way == FRAME, THEMES.get(str(theme), ""))
+    return "", snippet(str(address), asked, way == FRAME, THEMES.get(str(theme), ""))
 
 
-def _query(lab: Lab, shown: object, run: bool, *controls: object) -> dict[str, str]:
+def _asked(lab: Lab, shown: object, run: bool, *controls: object) -> dict[str, str]:
     """The parameters for a tab as it is set now."""
     *fields, variants, tokens, window, measured = controls
     match shown:
         case "Generate":
-            return link.Writing(GenerationSettings(*fields), some_of("Variants", variants, lab.models), run).query()
+            return query.GenerateQuery(
+                GenerationSettings(*fields), some_of("Variants", variants, lab.models), run
+            ).query()
         case "Evaluate":
             tokens, window = check_slice(tokens, window, lab.available_tokens)
-            return link.Measuring(tokens, window, some_of("Variants", measured, lab.models), run).query()
+            return query.EvaluateQuery(tokens, window, some_of("Variants", measured, lab.models), run).query()
     return {"tab": "size"}
 
 
-def snippet(address: str, query: dict[str, str], frame: bool, theme: str) -> str:
-    """The HTML that puts the page at `address`, asked for `query`, on another page."""
+def snippet(address: str, asked: dict[str, str], frame: bool, theme: str) -> str:
+    """The HTML that puts the page at `address`, as `asked`, on another page."""
     in_frame = {"__theme": theme} if frame and theme else {}
     return (FRAME_SNIPPET if frame else COMPONENT_SNIPPET).format(
-        address=escape(link.join(address, query)),
-        embedded=escape(link.join(address, {"embed": "1", **in_frame, **query})),
-        base=escape(link.base(address).rstrip("/")),
+        address=escape(query.join(address, asked)),
+        embedded=escape(query.join(address, {"embed": "1", **in_frame, **asked})),
+        base=escape(query.base(address).rstrip("/")),
         theme=f' theme_mode="{theme}"' if theme else "",
         title=TITLE,
     )

@@ -6,13 +6,13 @@ from functools import lru_cache, partial
 
 import gradio as gr
 
-from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW, token_range
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
 from lmdemo.plots import speed_bars
-from lmdemo.service import Service
-from lmdemo.ui import export, link, markup, prose
+from lmdemo.server import jobs
+from lmdemo.server.service import Service
+from lmdemo.ui import export, markup, prose, query
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
 from lmdemo.ui.download import copies, picture_buttons, says_if_empty, text_button
@@ -133,7 +133,7 @@ async def arrive(service: Service, address: object) -> tuple:
     """
     lab = service.lab
     try:
-        asked = link.measuring(address, lab.models, lab.available_tokens)
+        asked = query.measuring(address, lab.models, lab.available_tokens)
     except InputError as error:
         _, *first = await _first(service)
         return markup.alert(f"In this page’s address: {error}"), *first

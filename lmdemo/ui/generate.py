@@ -9,14 +9,14 @@ from functools import partial
 
 import gradio as gr
 
-from lmdemo import jobs
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.inputs import whole_number
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
-from lmdemo.limits import Limit
-from lmdemo.service import Service
-from lmdemo.ui import link, markup, prose
+from lmdemo.roofline import Limit
+from lmdemo.server import jobs
+from lmdemo.server.service import Service
+from lmdemo.ui import markup, prose, query
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
@@ -163,7 +163,7 @@ async def arrive(service: Service, address: object) -> tuple:
     """
     lab = service.lab
     try:
-        asked = link.writing(address, lab.models)
+        asked = query.writing(address, lab.models)
     except InputError as error:
         _, *example = await _example(service)
         return markup.alert(f"In this page’s address: {error}"), *example
@@ -223,7 +223,7 @@ def redraw(raw: bool, last: Run | None) -> str | dict:
 
 def query_of(run: Generation) -> str:
     """The query string that writes a run again."""
-    return link.join("", link.Writing(run.settings, tuple(run.writings), run=True).query())
+    return query.join("", query.GenerateQuery(run.settings, tuple(run.writings), run=True).query())
 
 
 def draw(last: Run, raw: bool) -> tuple[str, str]:

@@ -8,8 +8,8 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.fidelity import FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.lab import Evaluation
-from lmdemo.limits import Limit
-from lmdemo.service import Pull
+from lmdemo.roofline import Limit
+from lmdemo.server.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, shown, spaced
 from lmdemo.ui import prose

@@ -10,9 +10,10 @@ from gradio.routes import App
 
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
-from lmdemo.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, link, markup, prose, sessions, size, tools
-from lmdemo.ui.door import door, health, queue_limits, security_headers, threshold
+from lmdemo.server import gate, health, loader, queue_limits, sessions, tools
+from lmdemo.server.headers import security_headers, threshold
+from lmdemo.server.service import Service
+from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
 from lmdemo.ui.stream import AS_SENT, QUICK
 from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
 
@@ -42,8 +43,8 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "state_session_capacity": SESSIONS,
         "mcp_server": tools.INSTALLED,
         "app_kwargs": {
-            "routes": [embed.LOADER, health.route(service)],
-            "middleware": door(),
+            "routes": [loader.ROUTE, health.route(service)],
+            "middleware": gate.middleware(),
             # made here: what the stack of middleware is built of, Starlette makes once the page is served
             "lifespan": partial(_lifespan, security_headers(frame_ancestors)),
         },
@@ -117,7 +118,7 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
 def _open(address: object) -> gr.Tabs:
     """The tab that the address asks for; for one that does not exist, Generate has the sentence."""
     try:
-        name = link.tab(address)
+        name = query.tab(address)
     except InputError:
         return gr.skip()
     return gr.Tabs(selected=name) if name else gr.skip()

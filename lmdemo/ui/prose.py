@@ -9,7 +9,7 @@ from lmdemo.fidelity import GATES, Estimate, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel
-from lmdemo.service import Phase, Pull
+from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
 from lmdemo.variants import BASELINE, FAIR
 

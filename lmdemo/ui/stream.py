@@ -9,7 +9,7 @@ from typing import TypeVar
 from gradio.context import LocalContext
 
 from lmdemo.errors import LmdemoError
-from lmdemo.jobs import Job
+from lmdemo.server.jobs import Job
 
 Snapshot = TypeVar("Snapshot")
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
+from conftest import Visitor
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
-from conftest import Visitor
 from lmdemo.generation import GenerationSettings
-from lmdemo.ui import link
+from lmdemo.ui import query
 
 PROMPT = "“A & B”? #1 + 100% of it, isn’t <i> \\ 😀"
 Open = Callable[..., Visitor]
@@ -27,7 +27,7 @@ def texts(page: Page) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", link.TABS)
+@pytest.mark.parametrize("name", query.TABS)
 def test_an_address_opens_a_tab(open_page: Open, address: str, name: str) -> None:
     page = open_page(f"{address}/?tab={name}").page
     expect(page.get_by_role("tab", selected=True)).to_have_text(name.capitalize())
@@ -52,8 +52,8 @@ def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) ->
 
 def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, address: str) -> None:
     settings = GenerationSettings(PROMPT, 60, 1.2, 500, 2**32 - 1, allow_unk=True)
-    asked = link.Writing(settings, ("int8", "int8-embedding"), run=True)
-    page = open_page(link.join(f"{address}/", asked.query())).page
+    asked = query.GenerateQuery(settings, ("int8", "int8-embedding"), run=True)
+    page = open_page(query.join(f"{address}/", asked.query())).page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(line(page)).to_contain_text("First word that differs from fp32")
     page.wait_for_timeout(1500)  # to the end of the run
@@ -62,7 +62,7 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
     page.get_by_role("button", name="Copy link to this run").click()
     expect(line(page).get_by_role("status")).to_contain_text("Link copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert link.writing(copied, lmdemo.VARIANTS) == asked
+    assert query.writing(copied, lmdemo.VARIANTS) == asked
     other = open_page(copied, dark=True).page
     expect(line(other)).to_contain_text("First word that differs from fp32")
     other.wait_for_timeout(1500)

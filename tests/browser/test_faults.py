@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import Visitor
 from huggingface_hub import hf_hub_download
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from conftest import Visitor
 from lmdemo.bench import ROOT, running_app
 from local_hub import Fault, LocalHub, Repo
 

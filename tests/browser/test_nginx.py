@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from conftest import Visitor, assert_grows
 from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from conftest import Visitor, assert_grows
 from lmdemo.bench import ROOT, running_app
-from lmdemo.ui import embed, link
+from lmdemo.ui import embed, query
 
 PATH = "/demo/lm"
 LONG = {"words": "1000", "variants": ",".join(lmdemo.VARIANTS)}  # a run of seconds
@@ -224,7 +224,7 @@ def stream(proxy: Proxy, call: dict) -> list[bool]:
 
 def test_an_address_with_the_longest_prompt_arrives_whole(open_page: Open, proxy: Proxy) -> None:
     prompt = "😀" * 2000  # twelve characters each in an address
-    page = open_page(link.join(f"{proxy.outside}/", {"prompt": prompt, "words": "5", "run": "1"})).page
+    page = open_page(query.join(f"{proxy.outside}/", {"prompt": prompt, "words": "5", "run": "1"})).page
     expect(status(page)).to_contain_text("of 5", timeout=60_000)
     assert page.get_by_role("textbox", name="Prompt").input_value() == prompt
 
@@ -249,7 +249,7 @@ def test_two_sets_of_visitors_write_at_the_same_time(open_page: Open, proxy: Pro
     cookies = [proxy.cookie_for(replica) for replica in proxy.replicas]
     pages = []
     for cookie in cookies:
-        page = open_page(link.join(f"{proxy.outside}/", LONG), storage_state=as_browser(cookie, proxy.outside)).page
+        page = open_page(query.join(f"{proxy.outside}/", LONG), storage_state=as_browser(cookie, proxy.outside)).page
         expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
         pages.append(page)
     for page in pages:
@@ -318,7 +318,7 @@ def test_when_a_replica_ends_its_visitors_go_to_the_other(
     cookie = proxy.cookie_for(gone)
     idle, writing = (
         open_page(address, storage_state=as_browser(cookie, proxy.outside)).page
-        for address in (f"{proxy.outside}/", link.join(f"{proxy.outside}/", LONG))
+        for address in (f"{proxy.outside}/", query.join(f"{proxy.outside}/", LONG))
     )
     ready(idle)
     expect(writing.locator("#writing-status")).to_contain_text("Filled in from the address")

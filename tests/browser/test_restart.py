@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+from conftest import Visitor
 from gradio_client import Client
 from playwright.sync_api import expect
 
 import lmdemo
-from conftest import Visitor
 from lmdemo.bench import running_app
 from local_hub import Fault, LocalHub
 from logged import beside_jobs

@@ -9,7 +9,7 @@ import pytest
 
 import lmdemo
 from lmdemo.lab import Evaluation, Lab
-from lmdemo.limits import limits
+from lmdemo.roofline import limits
 from lmdemo.ui import export
 
 

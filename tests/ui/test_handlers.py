@@ -10,8 +10,8 @@ from typing import TypeVar
 import gradio as gr
 import pytest
 
-from lmdemo.limits import Limit
-from lmdemo.service import Request, Service
+from lmdemo.roofline import Limit
+from lmdemo.server.service import Request, Service
 from lmdemo.ui import evaluate, generate
 from threads import in_a_thread
 

@@ -11,8 +11,8 @@ import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
 from lmdemo.fidelity import Estimate, Fidelity, fidelity
 from lmdemo.generation import Generation, GenerationSettings, Writing
-from lmdemo.limits import Limit
 from lmdemo.machine import Interference
+from lmdemo.roofline import Limit
 from lmdemo.ui import markup, prose
 
 EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]

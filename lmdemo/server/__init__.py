@@ -1,0 +1,1 @@
+"""The server: everything between the network and a result."""

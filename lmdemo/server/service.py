@@ -1,0 +1,133 @@
+"""Which checkpoint visitors are served from: the bundled one at once, the one asked for when it has come.
+
+A pull from the Hub runs behind the page and can only end in a switch or in a sentence; whatever a visitor
+computes meanwhile goes on with the lab it began with.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from lmdemo.checkpoint import hub_name, load, load_checkpoint, locate
+from lmdemo.errors import HubError, LmdemoError
+from lmdemo.lab import Lab
+from lmdemo.server.jobs import LONGEST
+
+log = logging.getLogger(__name__)
+
+DEFAULT_NAME = "lmdemo-lstm"  # of the model that a Space looks for under its own account
+
+
+class Phase(Enum):
+    """How far a pull has come."""
+
+    PULLING = "pulling"  # files are on their way
+    PREPARING = "preparing"  # they are here: read, quantized, first results computed
+    SERVING = "serving"  # visitors have it
+    REFUSED = "refused"  # it did not come, or was not fit
+
+
+@dataclass(frozen=True)
+class Request:
+    """The checkpoint that was asked for, and by whom."""
+
+    source: str | None = None  # a folder, or owner/name[@revision]; None is the bundled checkpoint
+    by: str = ""  # for the page: what asked
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Where a checkpoint that was asked of the Hub stands."""
+
+    request: Request
+    phase: Phase = Phase.PULLING
+    here: int = 0  # bytes
+    total: int = 0  # bytes in all; 0 until the Hub has said
+    problem: str = ""  # the sentence, when something went wrong
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a page should go on asking."""
+        return self.phase in (Phase.PULLING, Phase.PREPARING)
+
+
+def request_from(environment: Mapping[str, str]) -> Request:
+    """What the environment asks for: `LMDEMO_MODEL`; on a Space without it, its account's own lmdemo-lstm.
+
+    It is looked for under the Space's own account, so that nobody else can put a model in its place.
+    """
+    if source := environment.get("LMDEMO_MODEL"):
+        return Request(source, "LMDEMO_MODEL")
+    if account := environment.get("SPACE_AUTHOR_NAME"):
+        return Request(f"{account}/{DEFAULT_NAME}", "this Space, which looks for it under its own account")
+    return Request()
+
+
+class Service:
+    """The lab in service and the pull behind it; safe to use from many threads."""
+
+    def __init__(self, request: Request | None = None, longest: float = LONGEST) -> None:
+        """Load the bundled checkpoint, or the folder that is asked for; nothing is pulled yet.
+
+        Args:
+            request: the checkpoint to serve; without it the bundled one.
+            longest: seconds that a visitor's run may take.
+
+        Raises:
+            CheckpointError: the source is neither a sound folder nor a name on the Hub.
+        """
+        request = request or Request()
+        from_hub = request.source is not None and hub_name(request.source) is not None
+        self.longest = longest
+        self._turn = threading.Lock()
+        lab = Lab(load_checkpoint(None if from_hub else request.source), self._turn)
+        self._state = (lab, Pull(request) if from_hub else None)
+        self._starting = threading.Lock()
+        self._started = False
+
+    @property
+    def lab(self) -> Lab:
+        """The lab that new work begins with."""
+        return self._state[0]
+
+    @property
+    def state(self) -> tuple[Lab, Pull | None]:
+        """The lab in service and the pull, as they stood at one moment; no pull if nothing was asked of the Hub."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin the first results and the pull in the background, unless that was begun before."""
+        with self._starting:
+            if self._started:
+                return
+            self._started = True
+        bundled, pull = self._state
+        bundled.start()
+        if pull is not None:
+            threading.Thread(target=self._bring, args=(bundled, pull), name="pull", daemon=True).start()
+
+    def _bring(self, bundled: Lab, pull: Pull) -> None:
+        """Pull, prepare, switch; whatever happens ends in a phase that the page can show."""
+
+        def report(here: int, total: int) -> None:
+            self._state = bundled, replace(pull, here=here, total=total)
+
+        try:
+            located = locate(pull.request.source, report)
+            self._state = bundled, replace(pull, phase=Phase.PREPARING)
+            with self._turn:  # it computes: no figure is taken meanwhile
+                lab = Lab(load(located), self._turn)
+            lab.start()
+            lab.evaluation.result()
+            self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)
+        except LmdemoError as error:
+            # the Hub's end names the model; what is found in its files names the file only
+            problem = str(error) if isinstance(error, HubError) else f"{pull.request.source} is not fit: {error}"
+            log.warning("%s", problem)
+            self._state = bundled, replace(pull, phase=Phase.REFUSED, problem=problem)
+        except Exception:  # a thread that ends in silence would leave the page waiting
+            log.exception("%s could not be prepared.", pull.request.source)
+            problem = f"{pull.request.source} could not be prepared; the log of the server has the reason."
+            self._state = bundled, replace(pull, phase=Phase.REFUSED, problem=problem)

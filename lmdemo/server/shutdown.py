@@ -1,0 +1,123 @@
+"""The page served until SIGTERM or Ctrl-C, and an end that does not cut a run off in the middle of a word.
+
+From the signal on no new run begins, those that wait for their turn are told, and the one under way has a few seconds
+to finish; what does not finish is told too, and keeps what it has shown. Without this SIGTERM ends the process at
+once, and whoever waits for a result gets a broken connection. A second signal still does that.
+
+It reads Gradio's queue, which has no public end but to drop everything.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType
+
+import gradio as gr
+from gradio.queueing import Event, Queue
+from gradio.server_messages import ProcessCompletedMessage
+from gradio.utils import error_payload
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lmdemo.server.refusal import Refusal
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PATIENCE = 3.0  # seconds that a run under way has to finish: the whole end takes less than five
+FLUSH = 0.4  # seconds that the last results have to go out
+READ = 1.0  # seconds that the sentence is on the page before Gradio's own, that the connection was lost, replaces it
+LOOK = 0.02  # seconds between two looks at the queue
+
+REFUSED = "The app is being stopped and takes no new runs; try again in a minute."
+ENDED = "The app was stopped before this run was done; try again in a minute."
+
+
+@dataclass
+class Stop:
+    """Whether the app was told to stop, and the event loop that serves it, known from the first request on."""
+
+    told: threading.Event = field(default_factory=threading.Event)
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], None]) -> None:
+    """Serve `page` until the first of `SIGNALS`, then end the process with code 0; called in the main thread.
+
+    Args:
+        launch: arguments of `page.launch`.
+        begin: called once the page is served.
+    """
+    stop = Stop()
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        stop.told.set()
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+
+    given = launch.get("app_kwargs", {})
+    middleware = [Middleware(Closing, stop), *given.get("middleware", ())]
+    page.launch(prevent_thread_lock=True, **{**launch, "app_kwargs": {**given, "middleware": middleware}})
+    for number in SIGNALS:
+        signal.signal(number, tell)
+    begin()
+    while not stop.told.wait(timeout=1):  # without a timeout Ctrl-C does not get through on Windows
+        pass
+    if stop.loop is not None:
+        with suppress(TimeoutError):  # a server that hangs does not keep the process
+            asyncio.run_coroutine_threadsafe(finish(page._queue), stop.loop).result(PATIENCE + READ + 0.5)
+    # At once: an ordinary exit takes the interpreter from under threads that compute in torch, which aborts.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+class Closing:
+    """ASGI middleware: once told to stop, what would begin a run is answered with 503 and a sentence."""
+
+    def __init__(self, app: ASGIApp, stop: Stop) -> None:
+        self.app, self.stop = app, stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        if scope["type"] == "http":  # Gradio begins its queue with one, in the loop of the port that it took
+            self.stop.loop = asyncio.get_running_loop()
+        if self.stop.told.is_set() and _begins_a_run(scope):
+            await Refusal(503, REFUSED, retry_after=60).response()(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _begins_a_run(scope: Scope) -> bool:
+    """Whether it is a POST to an endpoint, in the queue or not; what only draws passes."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
+    return "/gradio_api/call/" in scope["path"] or scope["path"].endswith("/gradio_api/queue/join")
+
+
+async def finish(queue: Queue) -> None:
+    """Let the runs under way finish within `PATIENCE`; those that wait, and those that do not finish, are told."""
+    unfinished: list[Event] = []
+    for waiting in queue.event_queue_per_concurrency_id.values():
+        unfinished += waiting.queue
+        waiting.queue.clear()
+    _end(queue, unfinished)
+    deadline = time.monotonic() + PATIENCE
+    while (running := [event for job in queue.active_jobs if job for event in job]) and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK)
+    _end(queue, running)
+    await asyncio.sleep(READ if unfinished or running else FLUSH)
+
+
+def _end(queue: Queue, events: Iterable[Event]) -> None:
+    """Tell whoever waits for `events`; what they compute from here on reaches nobody."""
+    for event in events:
+        answer = error_payload(gr.Error(ENDED), show_error=False)
+        queue.send_message(event, ProcessCompletedMessage(output=answer, success=False))
+        event.alive = False

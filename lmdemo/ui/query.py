@@ -1,0 +1,152 @@
+"""An address of this page: what its query string asks for, and the query string that asks for it.
+
+What it asks is checked like any input; a sentence never repeats it. It knows nothing of Gradio, nor on which host
+and under which path the page is served.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlencode
+
+from lmdemo.errors import InputError
+from lmdemo.evaluation import check_slice
+from lmdemo.generation import GenerationSettings
+from lmdemo.inputs import plain_text, some_of
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, EXAMPLE_PROMPT, EXAMPLE_WORDS
+from lmdemo.variants import BASELINE, TUTORIAL
+
+TABS = ("generate", "size", "evaluate", "about")
+WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
+MEASURING = ("tokens", "window")
+MOST = 64  # parameters in an address; it has a dozen
+MOST_TEXT = 100_000  # characters in it: a prompt of 2,000 takes at most twelve for each
+
+
+@dataclass(frozen=True)
+class GenerateQuery:
+    """What an address asks of the Generate tab."""
+
+    settings: GenerationSettings
+    variants: tuple[str, ...]  # beside the baseline
+    run: bool  # at once
+
+    def query(self) -> dict[str, str]:
+        """The parameters that ask for it; `allow_unk` only where it is set."""
+        settings = self.settings
+        fields = {
+            "prompt": settings.prompt,
+            "words": str(settings.words),
+            "temperature": repr(settings.temperature).removesuffix(".0"),
+            "top_k": str(settings.top_k),
+            "seed": str(settings.seed),
+        }
+        unk = {"allow_unk": "1"} if settings.allow_unk else {}
+        return {"tab": "generate", **fields, **unk, **_how(self.variants, self.run)}
+
+
+@dataclass(frozen=True)
+class EvaluateQuery:
+    """What an address asks of the Evaluate tab."""
+
+    tokens: int
+    window: int
+    variants: tuple[str, ...]
+    run: bool
+
+    def query(self) -> dict[str, str]:
+        """The parameters that ask for it."""
+        fields = {"tokens": str(self.tokens), "window": str(self.window)}
+        return {"tab": "evaluate", **fields, **_how(self.variants, self.run)}
+
+
+def join(address: str, query: Mapping[str, str]) -> str:
+    """`address`, whatever query it had, with this one: spaces as %20, so that nobody takes a + for one."""
+    return f"{base(address)}?{urlencode(query, quote_via=quote, safe=',', errors='replace')}"
+
+
+def base(address: str) -> str:
+    """`address` without its query and its fragment."""
+    return address.partition("#")[0].partition("?")[0]
+
+
+def tab(address: object) -> str | None:
+    """The tab to open; None where the address leaves it to the page.
+
+    Raises:
+        InputError: there is no such tab.
+    """
+    name = _query(address).get("tab")
+    if name is not None and name not in TABS:
+        raise InputError(f"The tab of an address must be one of {', '.join(TABS)}.")
+    return name
+
+
+def writing(address: object, offered: Collection[str]) -> GenerateQuery | None:
+    """What the Generate tab is asked for; None if nothing.
+
+    Raises:
+        InputError: there is no such tab, or a field is out of its range.
+    """
+    query = _query(address)
+    if (tab(address) or "generate") != "generate" or not query.keys() & {*WRITING, "variants", "run"}:
+        return None
+    given: dict[str, object] = {name: _number(query[name]) for name in WRITING[1:5] if name in query}
+    settings = GenerationSettings(
+        **{"prompt": query.get("prompt", EXAMPLE_PROMPT), "words": EXAMPLE_WORDS} | given,
+        allow_unk=_switch("Allow_unk", query.get("allow_unk", "0")),
+    )
+    return GenerateQuery(settings, _variants(query, offered, TUTORIAL), _switch("Run", query.get("run", "0")))
+
+
+def measuring(address: object, offered: Collection[str], available: int) -> EvaluateQuery | None:
+    """What the Evaluate tab is asked for, with `available` words of test text; None if nothing.
+
+    Raises:
+        InputError: a field is out of its range.
+    """
+    query = _query(address)
+    if query.get("tab") != "evaluate" or not query.keys() & {*MEASURING, "variants", "run"}:
+        return None
+    tokens = _number(query["tokens"]) if "tokens" in query else min(DEFAULT_TOKENS, available)
+    window = _number(query["window"]) if "window" in query else DEFAULT_WINDOW
+    variants = _variants(query, offered, DEFAULT_MEASURED)
+    run = _switch("Run", query.get("run", "0"))
+    return EvaluateQuery(*check_slice(tokens, window, available), variants, run)
+
+
+def _how(variants: Collection[str], run: bool) -> dict[str, str]:
+    others = ",".join(name for name in variants if name != BASELINE)
+    return {"variants": others, **({"run": "1"} if run else {})}
+
+
+def _query(address: object) -> dict[str, str]:
+    """The parameters of an address; of one named twice, the last."""
+    query = plain_text("An address", address, MOST_TEXT).partition("#")[0].partition("?")[2]
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST))
+    except ValueError as error:
+        raise InputError(f"An address has at most {MOST} parameters.") from error
+
+
+def _number(text: str) -> object:
+    """The number that `text` writes; what is none comes back as it is, for the check of its field to refuse."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _switch(field: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise InputError(f"{field} must be 0 or 1.")
+    return text == "1"
+
+
+def _variants(query: Mapping[str, str], offered: Collection[str], default: Collection[str]) -> tuple[str, ...]:
+    """The variants beside the baseline, in the order of the table."""
+    if "variants" not in query:
+        return tuple(name for name in offered if name in default and name != BASELINE)
+    named = [name for name in query["variants"].split(",") if name]
+    return tuple(name for name in some_of("Variants", named, offered) if name != BASELINE)

@@ -1,0 +1,197 @@
+"""Jobs on a page that runs: what fails, what takes too long, what waits; and one line in the log for each."""
+
+import asyncio
+import copy
+import gc
+import json
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TypeVar
+
+import gradio as gr
+import httpx
+import pytest
+from torch import Tensor, nn
+
+from lmdemo.load.turns import overtakes, turns_of_jobs
+from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
+from lmdemo.server import sessions
+from lmdemo.server.log import JsonLines
+from lmdemo.server.service import Service
+from lmdemo.ui import build_page, launch_options
+from threads import in_a_thread
+
+# Gradio makes event loops as it builds a page and leaves them to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+Answer = TypeVar("Answer")
+WRITE = ("page/generate", (False, ["int8"], "It was", 20, 1.0, 0, 1, False))
+LONG = ("page/generate", (False, ["int8"], "It was", 1_000, 1.0, 0, 1, False))
+CALL = ("api/generate", ("It was", 20, 1.0, 0, 1))
+
+
+class Broken(nn.Module):
+    """A decoder that cannot compute."""
+
+    def forward(self, output: Tensor) -> Tensor:
+        raise RuntimeError(f"secret {output}")
+
+
+def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
+    return in_a_thread(asyncio.run, coroutine)
+
+
+@pytest.fixture(scope="module")
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture(scope="module")
+def page(service: Service) -> Iterator[gr.Blocks]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")  # as app.py does
+        page = build_page(service)
+    page.launch(prevent_thread_lock=True, quiet=True, **launch_options(service))
+    service.start()
+    service.lab.evaluation.result(timeout=60)
+    yield page
+    page.close()
+    gc.collect()  # while these tests still say what may be left unclosed
+
+
+@pytest.fixture
+def visitor(page: gr.Blocks) -> Callable[[], Visitor]:
+    """A new visitor of the page."""
+    address = page.local_url.rstrip("/")
+    events = page_events(httpx.get(f"{address}/config").json())
+    return lambda: Visitor(address, events)
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict]]:
+    """The lines of the jobs that have ended."""
+    caplog.set_level(logging.INFO, "lmdemo")
+    return lambda: [json.loads(JsonLines().format(record)) for record in caplog.records if record.msg == "job"]
+
+
+def test_what_fails_is_a_sentence_and_the_next_is_served(
+    service: Service,
+    visitor: Callable[[], Visitor],
+    lines: Callable[[], list[dict]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async def ask() -> list:
+        async with visitor() as one:
+            return [await one.press(*WRITE), await one.call(*CALL)]
+
+    with monkeypatch.context() as patch:
+        model = copy.deepcopy(service.lab.checkpoint.model)
+        model.decoder = Broken()
+        patch.setitem(service.lab.models, "int8", model)
+        pressed, called = finish(ask())
+    assert pressed.outcome is Outcome.DONE  # the page shows the sentence
+    assert called.outcome is Outcome.ERROR
+    assert "The run failed; the log of this server says where." in called.problem
+    assert [(line["outcome"], line["error"]) for line in lines()] == [("failed", "RuntimeError")] * 2
+    assert all(line["where"].startswith("inference.py:") for line in lines())
+    assert "secret" not in json.dumps(lines())
+    assert [one.outcome for one in finish(ask())] == [Outcome.DONE] * 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_takes_too_long_is_a_sentence(
+    service: Service, visitor: Callable[[], Visitor], lines: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> list:
+        async with visitor() as one:
+            return [
+                await one.call("api/evaluate", (8_000, 25)),
+                await one.press("page/evaluate", (8_000, 25, ["int8"])),
+                await one.press(*LONG),
+            ]
+
+    monkeypatch.setattr(service, "longest", 0.05)
+    called, *pressed = finish(ask())
+    assert called.outcome is Outcome.ERROR
+    assert "The run was ended after 0.05 seconds" in called.problem
+    assert [one.outcome for one in pressed] == [Outcome.DONE] * 2  # with what was measured, and the sentence
+    assert [line["outcome"] for line in lines()] == ["too long"] * 3
+    assert all((line.get("tokens") or line.get("words")) > 0 for line in lines())
+
+
+def test_visitors_are_served_in_their_turn_and_the_log_says_how_long_they_waited(
+    visitor: Callable[[], Visitor], lines: Callable[[], list[dict]]
+) -> None:
+    async def one_after_another() -> list:
+        async def ask(what: tuple) -> object:
+            async with visitor() as one:
+                return await (one.press if what[0].startswith("page") else one.call)(*what)
+
+        asking = []
+        for what in (LONG, WRITE, CALL, LONG, CALL, WRITE):
+            asking.append(asyncio.create_task(ask(what)))
+            await asyncio.sleep(0.1)
+        return await asyncio.gather(*asking)
+
+    asked = finish(one_after_another())
+    assert [one.outcome for one in asked] == [Outcome.DONE] * 6
+    told = lines()
+    assert [line["event"] for line in told] == [one.event for one in asked]
+    assert overtakes(turns_of_jobs(told)) == 0
+    first, second, *_, last = told
+    assert first["queue_seconds"] < 1
+    assert second["queue_seconds"] == pytest.approx(first["seconds"], abs=0.5 * first["seconds"])
+    before = sum(line["seconds"] for line in told[:-1])
+    assert 0.3 * before < last["queue_seconds"] < before + 5
+
+
+@pytest.mark.parametrize("leave", [Leave.CANCEL, Leave.VANISH])
+def test_whoever_leaves_stops_what_they_asked_for(
+    visitor: Callable[[], Visitor], lines: Callable[[], list[dict]], leave: Leave
+) -> None:
+    async def ask() -> list:
+        async with visitor() as one:
+            left = await one.press(*LONG, leave, 0.05)
+        async with visitor() as other:
+            return [left, await other.press(*WRITE)]
+
+    left, after = finish(ask())
+    assert left.outcome.value.startswith(leave.value[:6])
+    assert after.outcome is Outcome.DONE
+    first, second = lines()
+    assert (first["event"], first["outcome"]) == (left.event, "stopped")
+    assert first["words"] < 2_000
+    assert (second["event"], second["outcome"]) == (after.event, "done")
+
+
+def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
+    page: gr.Blocks, visitor: Callable[[], Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = page._queue.pending_messages_per_session
+    assert isinstance(boxes, sessions.Mailboxes)
+    monkeypatch.setattr(boxes, "max_size", 2)
+
+    async def ask() -> list:
+        async with visitor() as one, visitor() as two, visitor() as three:
+            running = asyncio.create_task(one.press(*LONG))
+            await asyncio.sleep(0.3)
+            await two.press(*WRITE, Leave.NEVER_READ)  # waits, and is forgotten before its turn
+            for _ in range(4):
+                async with visitor() as passing:
+                    await passing.call("api/sizes", ())
+            return [await asyncio.wait_for(three.press(*WRITE), 60), await running]
+
+    assert [one.outcome for one in finish(ask())] == [Outcome.DONE] * 2
+    assert not page._queue.stopped
+
+
+def test_the_mailboxes_used_last_are_kept() -> None:
+    runs = sessions.Runs(a={"1"}, b={"2"}, c={"3"})
+    boxes = sessions.Mailboxes(2, runs)
+    boxes["a"], boxes["b"] = 1, 2
+    assert "a" in boxes
+    boxes["c"] = 3
+    assert list(boxes) == list(runs) == ["a", "c"]
+    boxes["b"].put_nowait("dropped")
+    assert list(boxes) == ["a", "c"]

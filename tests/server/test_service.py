@@ -1,0 +1,96 @@
+"""Which checkpoint is in service while one is pulled, and what is said about it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import lmdemo
+from lmdemo.generation import GenerationSettings
+from lmdemo.lab import Lab
+from lmdemo.server.service import Phase, Request, Service, request_from
+from local_hub import Fault, LocalHub
+
+NAME = "someone/service"
+
+
+@pytest.fixture
+def sha(hub: LocalHub, tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> str:
+    lmdemo.save_checkpoint(tmp_path, tiny, words)
+    (tmp_path / "test.txt").write_text(" the word1 word2 . \n" * 60)
+    return hub.put(NAME, tmp_path)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str], Service]]:
+    """Start a service; at the end wait for what it computes in the background, which must not outlive the tests."""
+    labs: list[Lab] = []
+
+    def start(name: str) -> Service:
+        service = Service(Request(name, "LMDEMO_MODEL"))
+        labs.append(service.lab)
+        service.start()
+        return service
+
+    yield start
+    for lab in labs:
+        assert lab.evaluation.result(timeout=60) is not None
+
+
+def settled(service: Service) -> Phase:
+    """The phase in which a pull ends."""
+    deadline = time.monotonic() + 60
+    while service.state[1].under_way and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return service.state[1].phase
+
+
+def test_what_the_environment_asks_for() -> None:
+    assert request_from({}) == Request()
+    assert request_from({"SPACE_AUTHOR_NAME": "ada"}).source == "ada/lmdemo-lstm"
+    assert request_from({"SPACE_AUTHOR_NAME": "ada", "LMDEMO_MODEL": "a/b@v1"}) == Request("a/b@v1", "LMDEMO_MODEL")
+
+
+def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
+    hub: LocalHub, sha: str, serve: Callable[[str], Service]
+) -> None:
+    hub.gate.clear()
+    service = serve(NAME)
+    assert service.lab.checkpoint.source == "bundled"
+    assert service.state[1].phase is Phase.PULLING
+    before = service.lab.checkpoint.vocabulary.words
+    run = service.lab.generate(GenerationSettings("It was", words=200))
+    first = next(run)
+    hub.gate.set()
+    assert settled(service) is Phase.SERVING
+    assert (service.lab.checkpoint.source, service.lab.checkpoint.revision) == (NAME, sha)
+    assert service.lab.evaluation.result(timeout=0) is not None  # computed before anyone is switched to it
+    *_, last = run
+    assert last.final
+    assert first.writings.keys() == last.writings.keys()
+    assert all(len(writing.words) == 200 and set(writing.words) <= set(before) for writing in last.writings.values())
+    assert not set(last.writings["fp32"].words) <= set(service.lab.checkpoint.vocabulary.words)
+    *_, new = service.lab.generate(GenerationSettings("It was", words=5))
+    assert set(new.writings["fp32"].words) <= set(service.lab.checkpoint.vocabulary.words)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [(Fault(info=500), "the Hub answered with an error (500)"), (Fault(wrong=True), "its checksum differs")],
+)
+def test_a_pull_that_fails_leaves_the_bundled_in_service(
+    hub: LocalHub, sha: str, serve: Callable[[str], Service], fault: Fault, sentence: str
+) -> None:
+    name = f"{NAME}-{sentence[:3].strip()}"  # not one that another test has cached
+    hub.repos[name] = hub.repos[NAME]
+    hub.fault = fault
+    service = serve(f"{name}@{sha}")
+    assert settled(service) is Phase.REFUSED
+    assert sentence in service.state[1].problem
+    assert service.lab.checkpoint.source == "bundled"
+
+
+def test_what_is_neither_a_folder_nor_a_name_is_refused_at_once() -> None:
+    with pytest.raises(lmdemo.CheckpointError, match="neither a folder"):
+        Service(Request("no/such/folder"))

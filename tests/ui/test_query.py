@@ -1,0 +1,115 @@
+"""What a page is asked for survives the way through an address, and what is wrong with one is a sentence."""
+
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lmdemo
+from lmdemo.errors import InputError
+from lmdemo.generation import MAX_PROMPT, MAX_SEED, MAX_TEMPERATURE, MAX_TOP_K, MAX_WORDS, GenerationSettings
+from lmdemo.ui import query
+
+OFFERED = tuple(lmdemo.VARIANTS)
+HOSTS = ["http://127.0.0.1:7860/", "https://example.org/models/lstm/", "https://example.org/?seed=7&tab=size#top"]
+
+chosen = st.lists(st.sampled_from(OFFERED[1:]), unique=True).map(
+    lambda names: tuple(name for name in OFFERED if name in names)
+)
+settings = st.builds(
+    GenerationSettings,
+    prompt=st.text(max_size=MAX_PROMPT // 10),
+    words=st.integers(1, MAX_WORDS),
+    temperature=st.floats(0, MAX_TEMPERATURE),
+    top_k=st.integers(0, MAX_TOP_K),
+    seed=st.integers(0, MAX_SEED),
+    allow_unk=st.booleans(),
+)
+
+
+@given(st.builds(query.GenerateQuery, settings, chosen, st.booleans()), st.sampled_from(HOSTS))
+def test_what_is_to_be_written_comes_back_from_its_address(asked: query.GenerateQuery, host: str) -> None:
+    address = query.join(host, asked.query())
+    assert query.writing(address, OFFERED) == asked
+    assert query.tab(address) == "generate"
+    assert query.measuring(address, OFFERED, 20_000) is None
+
+
+@given(
+    st.builds(query.EvaluateQuery, st.integers(100, 20_000), st.integers(1, 1000), chosen, st.booleans()),
+    st.sampled_from(HOSTS),
+)
+def test_what_is_to_be_measured_comes_back_from_its_address(asked: query.EvaluateQuery, host: str) -> None:
+    address = query.join(host, asked.query())
+    assert query.measuring(address, OFFERED, 20_000) == asked
+    assert query.writing(address, OFFERED) is None
+
+
+@given(st.text(max_size=200))
+def test_any_query_is_read_or_refused(string: str) -> None:
+    for read in (query.tab, lambda address: query.writing(address, OFFERED)):
+        with suppress(InputError):  # nothing else
+            read(f"http://host/?{string}")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_link_stays_on_its_host_and_path_whatever_the_prompt(host: str) -> None:
+    prompt = "“A & B”? #1 + 100% of <i>\n../\\ 'it' 😀"
+    address = query.join(host, query.GenerateQuery(GenerationSettings(prompt), ("int8",), True).query())
+    before, after = urlsplit(host), urlsplit(address)
+    assert (after.scheme, after.netloc, after.path) == (before.scheme, before.netloc, before.path)
+    assert address.isascii()
+    assert not set(address) & set(" +\"'<>\\#")
+    assert "variants=int8&run=1" in address
+
+
+def test_what_is_not_named_is_as_on_the_page() -> None:
+    asked = query.writing("http://host/?words=12", OFFERED)
+    assert asked == query.GenerateQuery(GenerationSettings(lmdemo.lab.EXAMPLE_PROMPT, 12), ("int8",), False)
+    assert query.writing("http://host/?variants=", OFFERED).variants == ()
+    assert query.measuring("http://host/?tab=evaluate&run=1", OFFERED, 900) == query.EvaluateQuery(
+        900, 200, ("fp32-packed", "int8"), True
+    )
+
+
+@pytest.mark.parametrize(
+    "string", ["", "?", "?tab=size", "?tab=generate", "?embed=1&__theme=dark", "?tab=about&words=0"]
+)
+def test_an_address_may_ask_for_nothing(string: str) -> None:
+    assert query.writing(f"http://host/{string}", OFFERED) is None
+    assert query.measuring(f"http://host/{string}", OFFERED, 4000) is None
+
+
+@pytest.mark.parametrize(
+    ("string", "sentence"),
+    [
+        ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, about."),
+        ("words=0", "Words must be a whole number from 1 to 1,000."),
+        ("words=many", "Words must be a whole number from 1 to 1,000."),
+        ("words=" + "9" * 5000, "Words must be a whole number from 1 to 1,000."),
+        ("temperature=nan", "Temperature must be a number from 0 to 5 (0 is greedy)."),
+        ("top_k=", "Top-k must be a whole number from 0 to 1,000 (0 is all words)."),
+        ("seed=1.5", "Seed must be a whole number from 0 to 4,294,967,295."),
+        ("run=yes", "Run must be 0 or 1."),
+        ("allow_unk=true", "Allow_unk must be 0 or 1."),
+        ("variants=int8,<b>", "Variants must be a list of names among fp32, fp32-packed, int8,"),
+        ("prompt=" + "x" * 3000, "Prompt has 3,000 characters; at most 2,000 are allowed."),
+        ("a=1&" * 100, "An address has at most 64 parameters."),
+    ],
+)
+def test_a_bad_value_is_a_sentence(string: str, sentence: str) -> None:
+    with pytest.raises(InputError) as refused:
+        query.writing(f"http://host/?{string}", OFFERED)
+    assert str(refused.value).startswith(sentence)
+    assert "<b>" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("string", "sentence"),
+    [("tokens=99", "Tokens must be a whole number from 100 to 4,000."), ("window=", "Window must be a whole number")],
+)
+def test_a_bad_slice_is_a_sentence(string: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence.split(" from")[0]):
+        query.measuring(f"http://host/?tab=evaluate&{string}", OFFERED, 4000)
