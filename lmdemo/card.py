@@ -177,7 +177,8 @@ def _body(checkpoint: Checkpoint, stated: Stated, measured: Measured, made: Mapp
     else:
         outside = "left out; a line's end is `<eos>`, which counts as a word below"
     table = {
-        "shape": f"{config.ntoken:,} words, embedding {config.ninp}, LSTM {config.nhid} × {config.nlayers}",
+        "shape": f"{config.ntoken:,} words, embedding {config.ninp}, LSTM {config.nhid} × {config.nlayers}"
+        + ", embedding and decoder tied" * config.tied,
         "data": stated.data or stated.dataset or "not stated",
         "licence": stated.license or "not stated",
         "words outside the vocabulary": outside,

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ SAMPLE = ASSETS / "sample.txt"
 
 REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
 OPTIONAL = ("test.txt",)
+
+ENCODER, DECODER = "encoder.weight", "decoder.weight"  # one matrix where they are tied
 
 MAX_WORDS = 1_000_000
 MAX_WIDTH = 8_192
@@ -166,8 +168,11 @@ def save_checkpoint(
         _check_word(word, number)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    if model.tied:
+        del weights[DECODER]  # it is the embedding, stored once
     (folder / "model.safetensors").write_bytes(save(weights))
-    (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
+    config = asdict(replace(model.config, tied=model.tied))
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     # of two byte order marks reading takes the first: the other is a character of the first word
     encoding = UTF8 if vocabulary.words[0].startswith("\ufeff") else "utf-8"
     lines = "".join(f"{word}\n" for word in vocabulary.words)
@@ -183,7 +188,7 @@ def _read_config(path: Path) -> ModelConfig:
         data = json.loads(path.read_text(encoding=UTF8))
     except (ValueError, RecursionError) as error:
         raise CheckpointError("config.json is not valid JSON in UTF-8.") from error
-    names = [field.name for field in fields(ModelConfig)]
+    names = [field.name for field in fields(ModelConfig) if field.name != "tied"]
     if not isinstance(data, dict) or not set(names) <= data.keys():
         raise CheckpointError(f"config.json must be an object with {', '.join(names)}.")
     limits = {"ntoken": MAX_WORDS, "ninp": MAX_WIDTH, "nhid": MAX_WIDTH, "nlayers": MAX_LAYERS}
@@ -193,7 +198,10 @@ def _read_config(path: Path) -> ModelConfig:
     dropout = data["dropout"]
     if type(dropout) not in (int, float) or not (math.isfinite(dropout) and 0 <= dropout < 1):
         raise CheckpointError("config.json: dropout must be a number from 0 up to, not including, 1.")
-    return ModelConfig(**{name: data[name] for name in names})
+    tied = data.get("tied", False)  # a folder from before it was known has no such field
+    if type(tied) is not bool or (tied and data["ninp"] != data["nhid"]):
+        raise CheckpointError("config.json: tied must be true or false, and true needs ninp and nhid of one width.")
+    return ModelConfig(**{name: data[name] for name in names}, tied=tied)
 
 
 def _read_vocabulary(path: Path, config: ModelConfig) -> Vocabulary:
@@ -223,7 +231,12 @@ def _check_word(word: str, number: int) -> None:
 def _read_model(path: Path, config: ModelConfig) -> LSTMModel:
     with torch.device("meta"), _NothingNormal():  # shapes only: the weights are the file's
         model = LSTMModel.from_config(config)
-    model.load_state_dict(_read_weights(path, model), assign=True)
+    weights = _read_weights(path, model)
+    if config.tied and not torch.equal(weights.setdefault(DECODER, weights[ENCODER]), weights[ENCODER]):
+        raise CheckpointError(f"model.safetensors: {ENCODER} and {DECODER} differ; config.json says they are tied.")
+    model.load_state_dict(weights, assign=True)
+    if config.tied:
+        model.tie()  # each name was given a parameter of its own
     return model.eval()
 
 
@@ -251,6 +264,8 @@ def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise CheckpointError("model.safetensors is truncated or not a safetensors file.") from error
     expected = model.state_dict()
+    if model.config.tied and DECODER not in weights:
+        del expected[DECODER]
     if weights.keys() != expected.keys():
         odd = sorted(weights.keys() ^ expected.keys())
         raise CheckpointError(

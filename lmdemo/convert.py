@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from lmdemo.checkpoint import (
+    DECODER,
+    ENCODER,
     MAX_FILE_BYTES,
     MAX_LAYERS,
     MAX_WIDTH,
@@ -108,7 +110,7 @@ def _check_tensors(state: object, name: str) -> dict[str, Tensor]:
 
 
 def _model(weights: dict[str, Tensor], dropout: float, name: str) -> LSTMModel:
-    encoder, hidden = weights.get("encoder.weight"), weights.get("rnn.weight_hh_l0")
+    encoder, hidden = weights.get(ENCODER), weights.get("rnn.weight_hh_l0")
     if encoder is None or hidden is None or encoder.dim() != 2 or hidden.dim() != 2:
         raise CheckpointError("The state dict has no encoder.weight and rnn.weight_hh_l0: it is not this model's.")
     (ntoken, ninp), nhid = encoder.shape, hidden.shape[1]
@@ -119,13 +121,16 @@ def _model(weights: dict[str, Tensor], dropout: float, name: str) -> LSTMModel:
             f"{name} is a model of {ntoken:,} words, widths {ninp:,} and {nhid:,}, {layers} layers;"
             f" at most {MAX_WORDS:,}, {MAX_WIDTH:,} and {MAX_LAYERS}."
         )
+    # no training makes two matrices equal that are not one
+    tied = DECODER in weights and torch.equal(encoder, weights[DECODER])
     with torch.device("meta"):  # shapes only: the weights are the file's
-        model = LSTMModel.from_config(ModelConfig(ntoken, ninp, nhid, layers, dropout))
+        model = LSTMModel.from_config(ModelConfig(ntoken, ninp, nhid, layers, dropout, tied))
     try:
-        # copied: tied weights are one tensor in the example's file, and two in ours
-        model.load_state_dict({key: tensor.float().clone() for key, tensor in weights.items()}, assign=True)
+        model.load_state_dict({key: tensor.float() for key, tensor in weights.items()}, assign=True)
     except RuntimeError as error:
         raise CheckpointError(f"{name} holds other tensors than encoder, rnn and decoder.") from error
+    if tied:
+        model.tie()  # each name was given a parameter of its own
     return model
 
 

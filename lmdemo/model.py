@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lmdemo.errors import InputError
+
 Hidden = tuple[Tensor, Tensor]  # h and c, each (nlayers, B, nhid)
 
 
@@ -26,25 +28,45 @@ class ModelConfig:
     nhid: int  # width of a hidden state
     nlayers: int  # stacked LSTM layers
     dropout: float = 0.5  # probability, in training only
+    tied: bool = False  # embedding and decoder are one matrix, which needs ninp == nhid
 
 
 class LSTMModel(nn.Module):
     """An LSTM language model over words, with the tutorial's modules `drop encoder rnn decoder`."""
 
-    def __init__(self, ntoken: int, ninp: int, nhid: int, nlayers: int, dropout: float = 0.5) -> None:
+    def __init__(
+        self, ntoken: int, ninp: int, nhid: int, nlayers: int, dropout: float = 0.5, tied: bool = False
+    ) -> None:
         super().__init__()
-        self.config = ModelConfig(ntoken, ninp, nhid, nlayers, dropout)
+        self.config = ModelConfig(ntoken, ninp, nhid, nlayers, dropout, tied)
         self.drop = nn.Dropout(dropout)
         self.encoder = nn.Embedding(ntoken, ninp)
         # nn.LSTM applies dropout between layers only and warns when there is no "between"
         self.rnn = nn.LSTM(ninp, nhid, nlayers, dropout=dropout if nlayers > 1 else 0.0)
         self.decoder = nn.Linear(nhid, ntoken)
+        if tied:
+            self.tie()
         self.init_weights()
 
     @classmethod
     def from_config(cls, config: ModelConfig) -> "LSTMModel":
         """A freshly initialised model of this shape."""
-        return cls(config.ntoken, config.ninp, config.nhid, config.nlayers, config.dropout)
+        return cls(config.ntoken, config.ninp, config.nhid, config.nlayers, config.dropout, config.tied)
+
+    def tie(self) -> None:
+        """Let the decoder's weight be the embedding's: one matrix for both (Press, Wolf 2016, arXiv:1608.05859).
+
+        Raises:
+            InputError: the two differ in width.
+        """
+        if self.config.ninp != self.config.nhid:
+            raise InputError("Tied weights need ninp and nhid of one width.")
+        self.decoder.weight = self.encoder.weight
+
+    @property
+    def tied(self) -> bool:
+        """Whether embedding and decoder are one matrix now, however they came to be."""
+        return self.decoder.weight.is_set_to(self.encoder.weight)
 
     def init_weights(self) -> None:
         """Initialise embedding and decoder as the tutorial does: uniform in ±0.1, decoder bias zero."""

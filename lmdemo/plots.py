@@ -28,11 +28,11 @@ MIXES = (("#000000", 0.35), ("#000000", 0.0), ("#ffffff", 0.5))  # of its colour
 
 
 def size_bars(sizes: Mapping[str, Size]) -> go.Figure:
-    """One bar a variant, a segment a module, in MB (10^6 bytes)."""
+    """One bar a variant, a segment a module, in MB (10^6 bytes); what embedding and decoder share is drawn once."""
     figure = go.Figure()
     names = list(sizes)
     for (module, label), mix in zip(MODULES.items(), MIXES, strict=True):
-        megabytes = [sizes[name].modules[module] / 1e6 for name in names]
+        megabytes = [sizes[name].parts[module] / 1e6 for name in names]
         shades = [_mixed(COLOURS[name], *mix) for name in names]
         figure.add_bar(
             name=label,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 MODULES = {"encoder": "embedding", "rnn": "LSTM", "decoder": "decoder"}  # name -> what it is
 
@@ -20,6 +20,12 @@ class Size:
     total: int  # the whole state dict in one file
     modules: Mapping[str, int]  # each module saved alone, so with a file's overhead of its own
     ratio: float  # total ÷ the baseline's total
+    shared: int = 0  # of the matrix that tied embedding and decoder share: in both of `modules`, once in `total`
+
+    @property
+    def parts(self) -> Mapping[str, int]:
+        """`modules` with a shared matrix counted once, with the embedding: what the whole file is made of."""
+        return {**self.modules, "decoder": self.modules["decoder"] - self.shared}
 
 
 def serialized_size(model: nn.Module) -> int:
@@ -38,6 +44,14 @@ def sizes(models: Mapping[str, nn.Module]) -> dict[str, Size]:
             total=totals[name],
             modules={module: serialized_size(model.get_submodule(module)) for module in MODULES},
             ratio=totals[name] / baseline,
+            shared=_shared(model),
         )
         for name, model in models.items()
     }
+
+
+def _shared(model: nn.Module) -> int:
+    """Bytes of the matrix of embedding and decoder, if it is one; quantizing makes a matrix of its own of each."""
+    one, other = model.encoder.weight, model.decoder.weight  # of a quantized module it is a method
+    tied = isinstance(one, Tensor) and isinstance(other, Tensor) and one.is_set_to(other)
+    return one.nbytes if tied else 0

@@ -1,18 +1,22 @@
 """Every kind of file that people bring, made as they make it: the right value, or the sentence that says what to do."""
 
+import io
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import lmdemo
 from lmdemo import training
 from lmdemo.convert import convert
+from lmdemo.plots import size_bars
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
-from lmdemo.ui import api, markup
+from lmdemo.ui import api, export, markup, prose
 
 BOM = b"\xef\xbb\xbf"
 TEXTS = {
@@ -140,3 +144,96 @@ def state_file(corpus: Path, folder: Path) -> Path:
     words = len(lmdemo.convert.corpus_vocabulary(corpus))
     torch.save(lmdemo.LSTMModel(words, 4, 4, 2).state_dict(), folder / "state.pt")
     return folder / "state.pt"
+
+
+# --- tied weights, the example's --tied --------------------------------------------------------------
+
+
+@pytest.fixture
+def tied(corpus: Path) -> lmdemo.LSTMModel:
+    torch.manual_seed(0)
+    words = len(lmdemo.convert.corpus_vocabulary(corpus))
+    return lmdemo.LSTMModel(words, 16, 16, 1, tied=True).eval()
+
+
+def written(state: dict[str, torch.Tensor]) -> int:
+    """Bytes that torch.save writes."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.tell()
+
+
+def test_a_tie_is_kept_from_the_file_to_the_size_tab(tied: lmdemo.LSTMModel, corpus: Path, tmp_path: Path) -> None:
+    torch.save(tied.state_dict(), tmp_path / "tied.pt")
+    folder = convert(tmp_path / "tied.pt", corpus, tmp_path / "out")
+    assert set(load_file(folder / "model.safetensors")) == tied.state_dict().keys() - {"decoder.weight"}
+    loaded = lmdemo.load_checkpoint(folder)
+    assert loaded.config == tied.config
+    assert loaded.model.decoder.weight is loaded.model.encoder.weight
+    assert all(torch.equal(tensor, tied.state_dict()[name]) for name, tensor in loaded.model.state_dict().items())
+    sizes = lmdemo.sizes(lmdemo.build_variants(loaded.model))
+    truth = written(tied.state_dict())
+    matrix = tied.encoder.weight.nbytes
+    for name, size in sizes.items():
+        assert size.shared == (0 if name.startswith("int") else matrix)
+    assert sizes["fp32"].total == sizes["fp32-packed"].total == truth
+    assert sizes["fp32"].modules["decoder"] == sizes["fp32"].parts["decoder"] + matrix
+    assert "embedding and decoder are one matrix, stored once" in prose.size_sentences(sizes)[1]
+    assert "+ the embedding" in markup.size_table(sizes)
+    figure = size_bars(sizes)
+    assert [round(trace.x[0] * 1e6) for trace in figure.data] == list(sizes["fp32"].parts.values())
+    assert f",{matrix}," in export.sizes(sizes)
+
+
+def test_int8_of_a_tied_model_is_larger_where_the_embedding_is_most_of_it() -> None:
+    sizes = lmdemo.sizes(lmdemo.build_variants(lmdemo.LSTMModel(4_000, 32, 32, 1, tied=True).eval()))
+    assert all(sum(size.parts.values()) == pytest.approx(size.total, rel=0.02) for size in sizes.values())
+    assert "int8 takes 119% of the bytes" in prose.size_sentences(sizes)[0]
+
+
+@pytest.mark.parametrize("how", ["the same parameter", "the same memory"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_model_tied_by_hand_is_saved(
+    tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary, tmp_path: Path, how: str, dtype: torch.dtype
+) -> None:
+    tiny = lmdemo.LSTMModel(50, 8, 8, 2)
+    tiny.decoder.weight = (
+        tiny.encoder.weight if how == "the same parameter" else torch.nn.Parameter(tiny.encoder.weight.data)
+    )
+    lmdemo.save_checkpoint(tmp_path, tiny, words, dtype)
+    loaded = lmdemo.load_checkpoint(tmp_path)
+    assert loaded.config.tied
+    assert loaded.model.tied
+    assert torch.equal(loaded.model.decoder.weight, tiny.encoder.weight.to(dtype).float())
+
+
+def _store(folder: Path, model: lmdemo.LSTMModel, config: dict[str, object]) -> None:
+    save_file({name: tensor.clone() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(asdict(model.config) | config))
+    (folder / "SHA256SUMS").unlink(missing_ok=True)
+
+
+def test_a_folder_that_stores_both_matrices_is_read(words: lmdemo.Vocabulary, tmp_path: Path) -> None:
+    model = lmdemo.LSTMModel(50, 8, 8, 2, tied=True)
+    lmdemo.save_checkpoint(tmp_path, model, words)
+    _store(tmp_path, model, {})
+    assert lmdemo.load_checkpoint(tmp_path).model.tied
+    model.decoder.weight = torch.nn.Parameter(model.encoder.weight + 1)
+    _store(tmp_path, model, {})
+    with pytest.raises(lmdemo.CheckpointError, match=r"encoder\.weight and decoder\.weight differ; config\.json says"):
+        lmdemo.load_checkpoint(tmp_path)
+    before = asdict(model.config)
+    del before["tied"]  # a folder from before it was known
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    assert not lmdemo.load_checkpoint(tmp_path).model.tied
+
+
+@pytest.mark.parametrize("config", [{"tied": 1}, {"tied": None}, {"tied": "true"}, {"tied": True, "nhid": 9}])
+def test_a_tie_that_cannot_be_is_refused(words: lmdemo.Vocabulary, tmp_path: Path, config: dict[str, object]) -> None:
+    model = lmdemo.LSTMModel(50, 8, 8, 2)
+    lmdemo.save_checkpoint(tmp_path, model, words)
+    _store(tmp_path, model, config)
+    with pytest.raises(lmdemo.CheckpointError, match="tied must be true or false, and true needs ninp and nhid of one"):
+        lmdemo.load_checkpoint(tmp_path)
+    with pytest.raises(lmdemo.InputError, match="ninp and nhid of one width"):
+        lmdemo.LSTMModel(50, 8, 9, 2, tied=True)

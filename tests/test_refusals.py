@@ -125,7 +125,7 @@ def test_a_corpus_too_small_is_named_with_the_number_that_was_given(corpus: Path
 
 
 def test_a_corpus_that_cannot_be_read(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(path: Path, encoding: str) -> None:
+    def denied(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(lmdemo.corpus, "read_corpus", denied)  # root may read anything

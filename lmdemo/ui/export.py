@@ -27,16 +27,17 @@ def payload(evaluation: Evaluation | None) -> str:
 
 def sizes(sizes: Mapping[str, Size]) -> str:
     """The sizes of every variant, in bytes, as CSV."""
-    return json.dumps(
+    rows = [
         {
-            "csv": _csv(
-                [
-                    {"variant": name, "bytes": size.total, **_flat(size.modules, "bytes_"), "ratio": size.ratio}
-                    for name, size in sizes.items()
-                ]
-            )
+            "variant": name,
+            "bytes": size.total,
+            **_flat(size.modules, "bytes_"),
+            "bytes_shared": size.shared,  # in the embedding's and the decoder's both
+            "ratio": size.ratio,
         }
-    )
+        for name, size in sizes.items()
+    ]
+    return json.dumps({"csv": _csv(rows)})
 
 
 def weights(weights: Sequence[QuantizedWeight]) -> str:

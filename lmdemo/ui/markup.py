@@ -107,7 +107,7 @@ def size_table(sizes: Mapping[str, Size]) -> str:
         name: {
             "whole file": prose.megabytes(size.total),
             f"of {baseline}": f"{size.ratio:.0%}",
-            **{label: prose.megabytes(size.modules[module]) for module, label in MODULES.items()},
+            **{label: prose.module_size(size, module) for module, label in MODULES.items()},
             "bytes of the file": f"{size.total:,}",
         }
         for name, size in sizes.items()

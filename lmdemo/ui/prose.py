@@ -74,6 +74,12 @@ def unknown_words(generation: Generation) -> str:
     return f"Not in the model’s vocabulary, read as <unk>: {shown}"
 
 
+def module_size(size: Size, module: str) -> str:
+    """What a module takes of the whole file; of a decoder that shares the embedding's matrix, what it adds to it."""
+    own = megabytes(size.parts[module])
+    return f"{own} + the embedding" if module == "decoder" and size.shared else own
+
+
 def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
     """What the size bars mean: how much smaller, then what shrank, what did not, and why."""
     base, int8 = sizes[BASELINE], sizes["int8"]
@@ -83,8 +89,16 @@ def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
     least = ""
     if smallest == "int4-embedding":
         least = f" With the embedding in 4 bits too, {sizes[smallest].ratio:.0%} is left."
+    first = f"int8 takes {int8.ratio:.0%} of the bytes of {BASELINE}."
+    if base.shared:
+        return (
+            first,
+            f"The weights are tied: in {BASELINE} embedding and decoder are one matrix, stored once, {share:.0%} of the"
+            " file. Quantizing breaks the tie: the decoder becomes integers of its own, a quarter of that matrix, and"
+            f" the embedding stays beside it in fp32. What the LSTM saves has to pay for that first.{least}",
+        )
     return (
-        f"int8 takes {int8.ratio:.0%} of the bytes of {BASELINE}.",
+        first,
         f"LSTM and decoder shrank to {shrunk:.0%}, a byte for a weight instead of four. The embedding, {share:.0%} of"
         f" {BASELINE}, did not change: the tutorial’s call names LSTM and Linear only.{least}",
     )
@@ -222,7 +236,7 @@ def shape(checkpoint: Checkpoint) -> str:
     """What a checkpoint holds, in a few words."""
     config = checkpoint.config
     return (
-        f"{config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},"
+        f"{config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},{' tied weights,' * config.tied}"
         f" tested on {checkpoint.test_name}"
     )
 

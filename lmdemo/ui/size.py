@@ -24,7 +24,8 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
     gr.HTML(
         '<p class="note">From dark to light: embedding, LSTM, decoder. MB is 10<sup>6</sup> bytes. Each file was'
         " written here with <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a"
-        " few hundred bytes of its own, so the parts add up to slightly more than the whole.</p>"
+        " few hundred bytes of its own, so the parts add up to slightly more than the whole. Where the decoder’s matrix"
+        " is the embedding’s (tied weights), it is in the file, and drawn, once.</p>"
     )
     return sentence_view, chart_view, table_view, texts_view
 
