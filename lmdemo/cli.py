@@ -115,7 +115,7 @@ def _stated(options: argparse.Namespace) -> Stated:
 
 
 def _line(progress: Progress) -> str:
-    head = f"epoch {progress.epoch}/{progress.epochs}  step {progress.step:,}/{progress.steps:,}"
+    head = f"epoch {progress.epoch}/{progress.epochs}  step {progress.step:,}/{progress.steps:,}  {progress.precision}"
     if progress.valid_loss is not None:
         return f"{head}  validation loss {progress.valid_loss:.4f}{'  (best so far)' if progress.best else ''}"
     left = timedelta(seconds=round(progress.seconds_left))

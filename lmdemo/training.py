@@ -2,8 +2,9 @@
 
 Truncated back-propagation through time with the hidden state carried from piece to piece, gradients
 clipped, AdamW under a one-cycle learning rate, validation after each epoch, the best epoch kept. Matrix
-products run in bfloat16 under autocast; weights, loss and optimizer stay in fp32. A run can be killed at
-any moment and goes on from its last saved step when started again with the same recipe.
+products run in bfloat16 under autocast where the processor has an LSTM in it, and in fp32 elsewhere; weights,
+loss and optimizer stay in fp32. A run can be killed at any moment and goes on from its last saved step, in the
+precision it began with, when started again with the same recipe.
 
 It knows nothing of quantization. What it leaves is a checkpoint folder (checkpoint.py).
 
@@ -22,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lmdemo.checkpoint import save_checkpoint
@@ -50,6 +51,7 @@ class Progress:
     loss: float  # mean training loss since the last snapshot, nats a token
     tokens_per_second: float
     seconds_left: float
+    precision: str  # of the matrix products: "bfloat16" or "float32"
     valid_loss: float | None = None  # after an epoch: nats a token, in streams of the example's width
     best: bool = False  # that loss is the lowest so far
 
@@ -60,8 +62,9 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
     Yields progress every hundred steps and after each epoch. Goes on from `out`/training.pt if it is there.
 
     Raises:
-        TrainingError: a corpus file is missing or too short, `out` cannot be written to, holds a damaged run or one of
-            another recipe, or the loss is not a number from the first epoch on.
+        TrainingError: a corpus file is missing or too short, `out` cannot be written to, holds a damaged run, one of
+            another recipe, or one in a precision that this processor does not have, or the loss is not a number from
+            the first epoch on.
     """
     corpus, out = Path(corpus), Path(out)
     # the test text is not used here, but the folder is no checkpoint without a sound one
@@ -76,11 +79,11 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
     train_data = batchify(torch.tensor(vocabulary.ids(texts["train"])), recipe.streams)
     valid_data = batchify(torch.tensor(vocabulary.ids(texts["valid"])), EVAL_STREAMS)
     _make_folder(out)
-    run = _Run(recipe, len(vocabulary), train_data, out / STATE)
+    run = _Run(recipe, len(vocabulary), train_data, out / STATE, precision_here())
     run.resume()
     while run.step < run.steps:
         yield from run.epoch()
-        valid_loss = _valid_loss(run.model, valid_data, recipe.bptt)
+        valid_loss = _valid_loss(run.model, valid_data, recipe.bptt, run.precision)
         best = valid_loss < run.best_loss
         if best:
             run.best_loss = valid_loss
@@ -98,12 +101,27 @@ def train(corpus: str | Path, out: str | Path, recipe: Recipe) -> Iterator[Progr
     save_checkpoint(out, run.model, vocabulary, torch.float16, split_file(corpus, "test"))
 
 
+def precision_here() -> str:
+    """The precision of the matrix products here: "bfloat16" if an LSTM can be trained in it, else "float32".
+
+    oneDNN has a bfloat16 LSTM for processors with AVX-512 only and raises elsewhere, so one is run to find out.
+    """
+    lstm = nn.LSTM(8, 8)
+    try:
+        with _autocast("bfloat16"):
+            output, _ = lstm(torch.zeros(2, 1, 8))
+        output.float().sum().backward()
+    except RuntimeError:
+        return "float32"
+    return "bfloat16"
+
+
 class _Run:
     """The state of a run: all that is saved and restored."""
 
-    def __init__(self, recipe: Recipe, ntoken: int, data: Tensor, path: Path) -> None:
+    def __init__(self, recipe: Recipe, ntoken: int, data: Tensor, path: Path, precision: str) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.data, self.path = recipe, data, path
+        self.recipe, self.data, self.path, self.precision = recipe, data, path, precision
         self.model = LSTMModel(ntoken, recipe.ninp, recipe.nhid, recipe.nlayers, recipe.dropout)
         self.epoch_steps = math.ceil((len(data) - 1) / recipe.bptt)
         self.steps = self.epoch_steps * recipe.epochs
@@ -142,7 +160,7 @@ class _Run:
     def _train_step(self, position: int) -> float:
         data, targets = get_batch(self.data, position, self.recipe.bptt)
         hidden = tuple(state.detach() for state in self.hidden)
-        with torch.autocast("cpu", torch.bfloat16):
+        with _autocast(self.precision):
             decoded, hidden = self.model(data, hidden)
         self.hidden = tuple(state.detach().float() for state in hidden)
         loss = F.cross_entropy(decoded.float().flatten(0, 1), targets.flatten())
@@ -166,6 +184,7 @@ class _Run:
             loss=loss,
             tokens_per_second=tokens / pace if pace else 0.0,
             seconds_left=pace * (self.steps - self.step),
+            precision=self.precision,
             valid_loss=valid_loss,
             best=best,
         )
@@ -185,6 +204,12 @@ class _Run:
         form["optimizer"] |= {"state": moments}
         same = {name: form[name] for name in ("recipe", "ntoken", "tokens")}
         state = read_state(self.path, form, same, self.steps)
+        if state["precision"] not in ("float32", self.precision):
+            raise TrainingError(
+                f"{self.path} is a run in a precision in which this processor has no LSTM; let it go on where it began,"
+                " or choose another folder."
+            )
+        self.precision = state["precision"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.hidden = state["step"], state["hidden"]
@@ -197,6 +222,7 @@ class _Run:
             "recipe": asdict(self.recipe),
             "ntoken": self.model.config.ntoken,
             "tokens": self.data.numel(),
+            "precision": self.precision,
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -219,14 +245,18 @@ def get_batch(data: Tensor, position: int, bptt: int) -> tuple[Tensor, Tensor]:
     return data[position : position + length], data[position + 1 : position + 1 + length]
 
 
+def _autocast(precision: str) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+
+
 @torch.no_grad()
-def _valid_loss(model: LSTMModel, data: Tensor, bptt: int) -> float:
+def _valid_loss(model: LSTMModel, data: Tensor, bptt: int, precision: str) -> float:
     model.eval()
     hidden = model.init_hidden(data.shape[1])
     total = 0.0
     for position in range(0, len(data) - 1, bptt):
         inputs, targets = get_batch(data, position, bptt)
-        with torch.autocast("cpu", torch.bfloat16):
+        with _autocast(precision):
             decoded, hidden = model(inputs, hidden)
         hidden = tuple(state.float() for state in hidden)
         total += F.cross_entropy(decoded.float().flatten(0, 1), targets.flatten(), reduction="sum").item()

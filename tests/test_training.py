@@ -1,6 +1,7 @@
 """The recipe learns, resumes to the same weights, and refuses what it cannot use."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,38 @@ def test_the_command_survives_a_kill_and_writes_the_card(corpus: Path) -> None:
     card = (corpus / "out" / "README.md").read_text(encoding="utf-8")
     assert "A language of one rule, CC0." in card
     assert "| test, int8 (`quantize_dynamic`) | 319 |" in card
+
+
+def _train_without_avx512(corpus: Path, out: str, epochs: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "lmdemo", "train", "--corpus", str(corpus), "--out", str(corpus / out)]
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    command += [*OPTIONS.split(), "--epochs", epochs, "--threads", "1"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_without_avx512_it_trains_in_fp32_and_says_so(corpus: Path) -> None:
+    """oneDNN has no bfloat16 LSTM there."""
+    done = _train_without_avx512(corpus, "out", epochs="1")
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1/1  step 160/160  float32  validation loss" in done.stdout
+    assert lmdemo.load_checkpoint(corpus / "out").config.nhid == RECIPE.nhid
+
+
+def test_a_run_goes_on_in_the_precision_it_began_with_or_not_at_all(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(training, "REPORT_EVERY", 10)
+    for precision in ("float32", "bfloat16"):
+        begun = train(corpus, corpus / precision, RECIPE)
+        next(begun)
+        begun.close()
+        state = torch.load(corpus / precision / "training.pt", weights_only=True)
+        torch.save(state | {"precision": precision}, corpus / precision / "training.pt")
+    assert next(train(corpus, corpus / "float32", RECIPE)).precision == "float32"
+    refused = _train_without_avx512(corpus, "bfloat16", epochs="3")
+    assert refused.returncode == 1
+    assert re.fullmatch(r"lmdemo: .* is a run in a precision in which this processor has no LSTM; .*\n", refused.stderr)
 
 
 def test_a_folder_with_another_run_is_refused(corpus: Path) -> None:
