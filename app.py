@@ -4,8 +4,10 @@ import gc
 import os
 import signal
 import sys
+import threading
 
-if __name__ == "__main__":
+# `gradio app.py` runs this file again after each edit, in a thread of its own, where no signal can be set.
+if __name__ == "__main__" and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while all this is imported ends it without a traceback
     gc.disable()  # what is imported and built here stays: to look through it for cycles took a sixth of the start
 
@@ -20,38 +22,36 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 
 import lmdemo
+from lmdemo import console, inputs
 from lmdemo.memory import few_arenas
 from lmdemo.server import log
 from lmdemo.server.jobs import longest_from
+from lmdemo.server.listening import listening
 from lmdemo.server.service import Service, request_from
-from lmdemo.server.shutdown import serve
-from lmdemo.server.tools import answer_calls
-from lmdemo.ui import build_page, launch_options
 
 try:
+    inputs.certificates(os.environ)
+    address = listening(os.environ)
+    # Gradio reads both when it is imported, and fails on what it cannot use
+    from lmdemo.server.shutdown import serve
+    from lmdemo.ui import build_page, launch_options
+
     service = Service(request_from(os.environ), longest_from(os.environ))
-    options = launch_options(service, os.environ.get("LMDEMO_FRAME_ANCESTORS"))
+    options = launch_options(service, os.environ.get("LMDEMO_FRAME_ANCESTORS")) | address
 except lmdemo.LmdemoError as error:
     sys.exit(f"lmdemo cannot start: {error}")
 
 demo = build_page(service)
 
-
-def begin() -> None:
-    """Once the page is served, which none of it may delay: tools for agents, the first results, the Hub."""
-    answer_calls(demo)
-    # What is there now stays: 340,000 objects that each full collection of cycles would go through, for 0.16 s in
-    # which nothing else runs, and of which a quarter as much again would have to come before one were made.
-    gc.freeze()
-    service.start()
-
-
-if __name__ == "__main__":
+if not gc.isenabled():  # as it is when this file runs for the first time
     gc.freeze()  # 540,000 objects that no collection needs to go through
     gc.enable()
+
+if __name__ == "__main__":
     # Each operation of torch gives the interpreter away and wants it back; whoever has it keeps it for so long. With
     # Python's own 5 ms, pages that are being drawn would show in the timings.
     sys.setswitchinterval(0.0005)  # seconds
     few_arenas()
+    console.take_any_text()
     log.to_stderr()
-    serve(demo, options, begin)
+    serve(demo, options, service.start)

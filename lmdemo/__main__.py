@@ -3,5 +3,7 @@
 import sys
 
 from lmdemo.cli import main
+from lmdemo.console import take_any_text
 
+take_any_text()
 sys.exit(main())

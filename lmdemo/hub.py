@@ -8,6 +8,7 @@ hold is checkpoint.py's business.
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import tqdm, validate_repo_id
 
 from lmdemo.errors import HubError
+from lmdemo.inputs import certificates
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +94,9 @@ def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: 
 
     Raises:
         HubError: the Hub did not give these files, or they are not what it states.
+        InputError: the certificates that the environment names cannot be read.
     """
+    certificates(os.environ)
     required, optional = tuple(required), tuple(optional)
     try:
         info = HfApi().model_info(

@@ -5,7 +5,8 @@ and its range. The sentence never repeats what was typed.
 """
 
 import math
-from collections.abc import Collection
+import ssl
+from collections.abc import Collection, Mapping
 
 from lmdemo.errors import InputError
 
@@ -49,3 +50,12 @@ def some_of(field: str, value: object, allowed: Collection[str]) -> tuple[str, .
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name in allowed for name in value):
         raise InputError(f"{field} must be a list of names among {', '.join(allowed)}.")
     return tuple(name for name in allowed if name in value)
+
+
+def certificates(environment: Mapping[str, str]) -> None:
+    """Check the certificates that `environment` has a client of the Hub trust, which reads them without a word."""
+    if file := environment.get("SSL_CERT_FILE"):
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:  # none there, or none that holds certificates
+            raise InputError("SSL_CERT_FILE must name a file of certificates in PEM format.") from error

@@ -6,6 +6,7 @@ what the model holds already is confirmed first, and the commit is refused if an
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from lmdemo.card import CARD, Measured, Stated, complete, measure, measured_here
 from lmdemo.checkpoint import MAX_FILE_BYTES, OPTIONAL, REQUIRED, Checkpoint, Located, load
 from lmdemo.errors import CheckpointError, HubError
 from lmdemo.hub import STATUSES, HubName, hub_error
+from lmdemo.inputs import certificates
 from lmdemo.variants import TUTORIAL, build_variants
 
 MEASURED_WORDS = 10_000  # read from the test text, at most
@@ -61,7 +63,9 @@ def publish(
     Raises:
         CheckpointError: the folder is not a sound checkpoint, or its card cannot be read.
         HubError: the name is none, the Hub did not take it, or `confirm` said no.
+        InputError: the certificates that the environment names cannot be read.
     """
+    certificates(os.environ)
     folder, stated = Path(folder), stated or Stated()
     repo = _repo(name)
     checkpoint = _read(folder)

@@ -24,6 +24,7 @@ def running_app(
     under: Sequence[str] = (),
     log: Path | None = None,
     python: str = sys.executable,
+    host: str = "127.0.0.1",
     port: int = 0,
     **environment: str,
 ) -> Iterator[tuple[psutil.Process, str, float]]:
@@ -33,6 +34,7 @@ def running_app(
         under: a command that runs the app, which is given to it as further arguments.
         log: what the app writes to its standard error goes there; without it, to ours.
         python: the interpreter it runs on.
+        host: where it is asked for the page; where it listens is for `environment` to say.
         port: that it listens on; 0 is a free one.
         environment: variables on top of those here.
 
@@ -42,7 +44,7 @@ def running_app(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = port or free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://{host}:{port}"
     settings = plain_environment() | {"GRADIO_SERVER_PORT": str(port)} | environment
     command = [*under, python, "app.py"]
     began = time.perf_counter()

@@ -87,6 +87,8 @@ PASSAGES = (
     _open(Kind.RESET, "POST", "/gradio_api/reset"),
     _open(Kind.READ, "GET", "/gradio_api/mcp/schema"),
     _open(Kind.TOOL, "POST", "/gradio_api/mcp/?"),
+    # under `gradio app.py` alone: an open page hears there of an edit
+    *([_open(Kind.READ, "GET", "/gradio_api/dev/reload")] if os.environ.get("GRADIO_WATCH_DIRS") else ()),
 )
 
 

@@ -26,6 +26,6 @@ def to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("lmdemo")
-    logger.addHandler(handler)
+    logger.handlers = [handler]  # the one of an app that is run again after an edit goes
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -63,8 +63,8 @@ def python() -> str:
 
 @pytest.fixture(scope="module")
 def app(python: str) -> Iterator[str]:
-    """The real app where `mcp` is installed."""
-    with running_app(python=python) as (_, address, _):
+    """The real app where `mcp` is installed, at a console that has no character for what Gradio prints then."""
+    with running_app(python=python, PYTHONIOENCODING="cp1252") as (_, address, _):
         yield address
 
 
