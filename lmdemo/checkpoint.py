@@ -168,9 +168,10 @@ def save_checkpoint(
         _check_word(word, number)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
-    if model.tied:
-        del weights[DECODER]  # it is the embedding, stored once
-    (folder / "model.safetensors").write_bytes(save(weights))
+    shared = {DECODER: ENCODER} if model.tied else {}  # stored once; noted as safetensors' own save_model notes it
+    for name in shared:
+        del weights[name]
+    (folder / "model.safetensors").write_bytes(save(weights, shared or None))
     config = asdict(replace(model.config, tied=model.tied))
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     # of two byte order marks reading takes the first: the other is a character of the first word

@@ -136,7 +136,7 @@ def _add_convert(commands: argparse._SubParsersAction) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    config = load_checkpoint(convert(options.state_dict, options.corpus, options.out)).config
+    config = load_checkpoint(convert(options.state_dict, options.corpus, options.out, print)).config
     print(f"{options.out}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers}")
     print(f"To serve it: LMDEMO_MODEL={options.out} python app.py")
 

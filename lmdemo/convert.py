@@ -13,44 +13,34 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from lmdemo.checkpoint import (
-    DECODER,
-    ENCODER,
-    MAX_FILE_BYTES,
-    MAX_LAYERS,
-    MAX_WIDTH,
-    MAX_WORDS,
-    OPTIONAL,
-    REQUIRED,
-    Located,
-    load,
-    save_checkpoint,
-)
+from lmdemo.checkpoint import OPTIONAL, REQUIRED, Located, load, save_checkpoint
 from lmdemo.checksums import SUMS
 from lmdemo.corpus import SPLITS, split_file, split_words
 from lmdemo.errors import CheckpointError
-from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.model import LSTMModel
+from lmdemo.state_file import read_state
+from lmdemo.state_model import Report, checked, model_of, unwrapped
 from lmdemo.text import Vocabulary, most_frequent
 from lmdemo.training_state import SavedRun, saved_run
 
 
-def convert(state_dict: str | Path, corpus: str | Path, out: str | Path) -> Path:
+def convert(state_dict: str | Path, corpus: str | Path, out: str | Path, report: Report = lambda _: None) -> Path:
     """Write the checkpoint folder `out` from a saved state and the folder `corpus`; returns `out`.
 
     A state dict is stored in fp32; a run as `train` would store it, in half precision, with the weights of its best
     epoch. test.txt is the corpus's. `out` is written when all of it is known to be sound, or not at all.
+    `report` is told what was taken off the state dict or added to it.
 
     Raises:
         CheckpointError: a file is missing, is not a state of this model, or does not fit the corpus.
         TrainingError: a run of ours is damaged, or a text of the corpus is missing or not UTF-8.
     """
     path, corpus, out = Path(state_dict), Path(corpus), Path(out)
-    state = _read_state(path)
+    state = read_state(path)
     run = saved_run(state)
-    weights = _check_tensors(run.weights if run else state, path.name)
-    model = _model(weights, run.recipe.dropout if run else 0.5, path.name)  # the tutorial's, which leaves no trace
+    weights = checked(run.weights, path.name) if run else unwrapped(state, path.name, report)
+    model = model_of(weights, run.recipe.dropout if run else 0.5, path.name)  # the tutorial's, which leaves no trace
     vocabulary = _run_vocabulary(run, corpus) if run else corpus_vocabulary(corpus)
     if len(vocabulary) != model.config.ntoken:
         raise CheckpointError(
@@ -82,56 +72,6 @@ def _run_vocabulary(run: SavedRun, corpus: Path) -> Vocabulary:
     if len(words) // run.recipe.streams * run.recipe.streams != run.tokens:
         raise CheckpointError(f"The run was trained on another corpus: train.txt has {len(words):,} words.")
     return most_frequent(words, run.recipe.vocabulary)
-
-
-def _read_state(path: Path) -> object:
-    if not path.is_file():
-        raise CheckpointError(f"No file {path.name} to convert.")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged zip or pickle raises nearly anything
-        raise CheckpointError(
-            f"{path.name} is not a plain state dict: only tensors saved with torch.save are read, nothing is run."
-        ) from error
-
-
-def _check_tensors(state: object, name: str) -> dict[str, Tensor]:
-    """Names with a plain tensor each, of a size that is read again; a few stored bytes can claim any shape."""
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
-        raise CheckpointError(f"{name} is not a state dict: names with a tensor each.")
-    for key, tensor in state.items():
-        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or not tensor.is_floating_point():
-            raise CheckpointError(f"{name}: {key} is not a tensor of floating-point numbers.")
-    if sum(tensor.numel() for tensor in state.values()) * 4 > MAX_FILE_BYTES:
-        raise CheckpointError(f"{name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
-    return state
-
-
-def _model(weights: dict[str, Tensor], dropout: float, name: str) -> LSTMModel:
-    encoder, hidden = weights.get(ENCODER), weights.get("rnn.weight_hh_l0")
-    if encoder is None or hidden is None or encoder.dim() != 2 or hidden.dim() != 2:
-        raise CheckpointError("The state dict has no encoder.weight and rnn.weight_hh_l0: it is not this model's.")
-    (ntoken, ninp), nhid = encoder.shape, hidden.shape[1]
-    layers = sum(key.startswith("rnn.weight_hh_l") for key in weights)
-    limits = ((ntoken, MAX_WORDS), (ninp, MAX_WIDTH), (nhid, MAX_WIDTH), (layers, MAX_LAYERS))
-    if not all(1 <= size <= most for size, most in limits):
-        raise CheckpointError(
-            f"{name} is a model of {ntoken:,} words, widths {ninp:,} and {nhid:,}, {layers} layers;"
-            f" at most {MAX_WORDS:,}, {MAX_WIDTH:,} and {MAX_LAYERS}."
-        )
-    # no training makes two matrices equal that are not one
-    tied = DECODER in weights and torch.equal(encoder, weights[DECODER])
-    with torch.device("meta"):  # shapes only: the weights are the file's
-        model = LSTMModel.from_config(ModelConfig(ntoken, ninp, nhid, layers, dropout, tied))
-    try:
-        model.load_state_dict({key: tensor.float() for key, tensor in weights.items()}, assign=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"{name} holds other tensors than encoder, rnn and decoder.") from error
-    if tied:
-        model.tie()  # each name was given a parameter of its own
-    return model
 
 
 def _write(out: Path, model: LSTMModel, vocabulary: Vocabulary, test: Path, dtype: torch.dtype) -> None:

@@ -2,13 +2,16 @@
 
 import io
 import json
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from zipfile import ZipFile
 
+import onnx
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file, save_model
 
 import lmdemo
 from lmdemo import training
@@ -138,12 +141,250 @@ def test_a_run_whose_test_text_is_none_does_not_begin(corpus: Path, tmp_path: Pa
 # --- a saved state -----------------------------------------------------------------------------------
 
 
-def state_file(corpus: Path, folder: Path) -> Path:
-    """The state dict of a model of the corpus, as the tutorial saves it."""
+class Example(torch.nn.Module):
+    """The example's RNNModel, with whatever its reader made of it."""
+
+    def __init__(
+        self, words: int, kind: type[torch.nn.Module] = torch.nn.LSTM, bias: bool = True, **rnn: object
+    ) -> None:
+        super().__init__()
+        self.encoder = torch.nn.Embedding(words, 4)
+        self.rnn = kind(4, 4, 2, bias=bias, **rnn)
+        self.decoder = torch.nn.Linear(4, words, bias=bias)
+
+
+def words_of(corpus: Path) -> int:
+    return len(lmdemo.convert.corpus_vocabulary(corpus))
+
+
+def example(corpus: Path, **changes: object) -> Example:
     torch.manual_seed(0)
-    words = len(lmdemo.convert.corpus_vocabulary(corpus))
-    torch.save(lmdemo.LSTMModel(words, 4, 4, 2).state_dict(), folder / "state.pt")
+    return Example(words_of(corpus), **changes)
+
+
+def state_file(corpus: Path, folder: Path) -> Path:
+    """The state dict of the example, as the tutorial saves it."""
+    torch.save(example(corpus).state_dict(), folder / "state.pt")
     return folder / "state.pt"
+
+
+Make = Callable[[Path, Path], object]  # from the corpus and the name of the file to be
+
+
+def saved(wrap: Callable[[Example], object], **how: object) -> Make:
+    """What torch.save makes of the example, wrapped."""
+    return lambda corpus, path: torch.save(wrap(example(corpus)), path, **how)
+
+
+def state(**changes: object) -> Make:
+    """The state dict of another example."""
+    return lambda corpus, path: torch.save(example(corpus, **changes).state_dict(), path)
+
+
+def content(data: bytes) -> Make:
+    return lambda _, path: path.write_bytes(data)
+
+
+def half(make: Make) -> Make:
+    """The first half of a download."""
+
+    def cut(corpus: Path, path: Path) -> None:
+        make(corpus, path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return cut
+
+
+def laid_out(model: Example) -> dict[str, torch.Tensor]:
+    """Weights as views of one buffer, as cuDNN lays them out."""
+    state = model.state_dict()
+    names = [name for name in state if name.startswith("rnn.")]
+    pieces = torch.cat([state[name].flatten() for name in names]).split([state[name].numel() for name in names])
+    return state | {name: piece.view_as(state[name]) for name, piece in zip(names, pieces, strict=True)}
+
+
+def parallel(model: Example) -> dict[str, torch.Tensor]:
+    return torch.nn.DataParallel(model).state_dict()
+
+
+def compiled(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return torch.compile(model, backend="eager").state_dict()
+
+
+READ = {
+    "the tutorial's": (state(), []),
+    "legacy": (saved(Example.state_dict, _use_new_zipfile_serialization=False), []),
+    "on a GPU": (saved(laid_out), []),
+    "half precision": (saved(lambda model: model.half().state_dict()), []),
+    "double precision": (saved(lambda model: model.double().state_dict()), []),
+    "parameters": (saved(lambda model: dict(model.named_parameters())), []),
+    "safetensors": (lambda corpus, path: save_file(example(corpus).state_dict(), path), []),
+    "DataParallel": (saved(parallel), ["Taken off every tensor's name: 'module.'."]),
+    "compiled": (saved(compiled), ["Taken off every tensor's name: '_orig_mod.'."]),
+    "compiled, then DataParallel": (
+        saved(lambda model: parallel(torch.compile(model, backend="eager"))),
+        ["Taken off every tensor's name: 'module._orig_mod.'."],
+    ),
+    "DataParallel, then compiled": (
+        saved(lambda model: compiled(torch.nn.DataParallel(model))),
+        ["Taken off every tensor's name: '_orig_mod.module.'."],
+    ),
+    "state_dict": (
+        saved(lambda model: {"epoch": 3, "state_dict": model.state_dict()}),
+        ["Taken from 'state_dict' in file.pt."],
+    ),
+    "model_state_dict": (
+        saved(lambda model: {"model_state_dict": model.state_dict(), "loss": 5.1, "optimizer_state_dict": {}}),
+        ["Taken from 'model_state_dict' in file.pt."],
+    ),
+    "Lightning": (
+        saved(lambda model: {"state_dict": {f"model.{name}": t for name, t in parallel(model).items()}}),
+        ["Taken from 'state_dict' in file.pt.", "Taken off every tensor's name: 'model.module.'."],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_saved_state_is_read(corpus: Path, tmp_path: Path, kind: str) -> None:
+    make, report = READ[kind]
+    told: list[str] = []
+    make(corpus, tmp_path / "file.pt")
+    loaded = lmdemo.load_checkpoint(convert(tmp_path / "file.pt", corpus, tmp_path / "out", told.append)).model
+    rounded = torch.float16 if kind == "half precision" else torch.float32
+    for name, tensor in example(corpus).state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.to(rounded).float())
+    assert told == report
+
+
+def test_layers_without_biases_compute_the_same(corpus: Path, tmp_path: Path) -> None:
+    model, told = example(corpus, bias=False), []
+    torch.save(model.state_dict(), tmp_path / "file.pt")
+    loaded = lmdemo.load_checkpoint(convert(tmp_path / "file.pt", corpus, tmp_path / "out", told.append))
+    ids = loaded.test_ids[:20].unsqueeze(1)
+    expected = model.decoder(model.rnn(model.encoder(ids))[0])
+    assert torch.allclose(loaded.model(ids, loaded.model.init_hidden(1))[0], expected, atol=1e-6)
+    assert told == [
+        "Made with bias=False; zeros stand in, which compute the same: 'rnn.bias_ih_l0', 'rnn.bias_hh_l0',"
+        " 'rnn.bias_ih_l1', 'rnn.bias_hh_l1', 'decoder.bias'."
+    ]
+
+
+def onnx_file(_: Path, path: Path) -> None:
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = onnx.helper.make_graph([node], "model", values[:1], values[1:])
+    onnx.save(onnx.helper.make_model(graph, producer_name="pytorch"), path)
+
+
+def scripted(_: Path, path: Path) -> None:
+    traced = torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+    torch.jit.save(traced, path)
+
+
+def quantized(name: str, whole: bool) -> Make:
+    def make(corpus: Path, path: Path) -> None:
+        model = lmdemo.build_variants(lmdemo.LSTMModel(words_of(corpus), 4, 4, 1).eval(), [name])[name]
+        torch.save(model if whole else model.state_dict(), path)
+
+    return make
+
+
+def transformer(model: Example) -> dict[str, torch.Tensor]:
+    layer = torch.nn.TransformerEncoderLayer(4, 2, 8)
+    layers = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).state_dict()
+    return {f"encoder.{name}": tensor for name, tensor in layers.items()} | {"decoder.weight": model.decoder.weight}
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 113945374\n"
+CUT = r"is cut short or damaged: a download, a copy or a save that did not come to its end\. Fetch it again\.$"
+EXAMPLES_LSTM = r"; lmdemo shows an LSTM\. Train the example with --model LSTM\.$"
+QUANTIZED = r"holds a quantized model, and lmdemo quantizes by itself\. Give it the state dict of the fp32 model"
+REFUSED = {
+    "GRU": (state(kind=torch.nn.GRU), "^file.pt is a GRU" + EXAMPLES_LSTM),
+    "plain RNN": (state(kind=torch.nn.RNN), "^file.pt is a plain RNN" + EXAMPLES_LSTM),
+    "Transformer": (saved(transformer), "^file.pt is a Transformer" + EXAMPLES_LSTM),
+    "projection": (state(proj_size=2), r"an LSTM with a projection, .* Train it with proj_size=0\.$"),
+    "bidirectional": (state(bidirectional=True), r"is a bidirectional LSTM, .* Train it with bidirectional=False\.$"),
+    "quantized": (quantized("int8", whole=False), QUANTIZED),
+    "quantized embedding": (quantized("int8-embedding", whole=False), QUANTIZED),
+    "quantized module": (quantized("int8", whole=True), QUANTIZED),
+    "quantized tensor": (
+        saved(lambda m: m.state_dict() | {"x": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}),
+        QUANTIZED,
+    ),
+    "TorchScript": (scripted, r"is a TorchScript program\. .* torch\.save\(torch\.jit\.load\('file\.pt', map_location"),
+    "arguments of a command line": (
+        saved(lambda model: {"args": Namespace(lr=20), "state_dict": model.state_dict()}),
+        r"holds objects other than tensors and plain values \('argparse\.Namespace'\).* torch\.save\(model\.state_dict",
+    ),
+    "LFS pointer": (content(LFS), r"is a pointer of Git LFS, not the file itself\. Fetch that with `git lfs pull`\.$"),
+    "HTML": (
+        content(b"\n<!DOCTYPE html><html><head><title>404</title>"),
+        r"is a web page, .* Download the file itself\.",
+    ),
+    "XML": (content(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>"), "is a web page, an error or a login"),
+    "ONNX": (onnx_file, r"is an ONNX model\. Save the state dict of the model it was exported from: torch\.save"),
+    "nothing": (content(b""), r"is empty: a download or a save that did not come to its end\."),
+    "half of a zip": (half(state()), CUT),
+    "half, legacy": (half(saved(Example.state_dict, _use_new_zipfile_serialization=False)), CUT),
+    "half of safetensors": (half(lambda corpus, path: save_file(example(corpus).state_dict(), path)), CUT),
+    "another zip": (lambda _, path: ZipFile(path, "w").close(), r"is a zip archive that torch\.save did not write\.$"),
+    "text": (content(b"epoch 1 loss 5.1"), r"is not a file that torch\.save wrote\.$"),
+    "a tensor missing": (
+        saved(lambda m: {name: t for name, t in m.state_dict().items() if name != "rnn.weight_ih_l1"}),
+        r"holds other tensors than encoder, rnn and decoder of this model; missing: 'rnn\.weight_ih_l1'\.$",
+    ),
+    "tensors too many": (
+        saved(lambda m: m.state_dict() | {f"x\x1b{n}": torch.ones(1) for n in range(7)}),
+        r"; foreign: 'x\\x1b0', 'x\\x1b1', 'x\\x1b2', 'x\\x1b3', 'x\\x1b4' and 2 more\.$",
+    ),
+    "another shape": (
+        saved(lambda m: m.state_dict() | {"decoder.bias": torch.ones(3)}),
+        r"decoder\.bias is \(3,\); beside encoder\.weight and rnn\.weight_hh_l0 it must be",
+    ),
+    "a number among them": (
+        saved(lambda m: m.state_dict() | {"epoch": 3}),
+        r"is not a state dict: names with a tensor each; 'epoch' is of the type int\.$",
+    ),
+    "another model": (
+        saved(lambda _: {"fc.weight": torch.ones(2)}),
+        r"has no encoder\.weight and rnn\.weight_hh_l0, but",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of the one who makes the file
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_saved_state_is_said_to_be_what_it_is(corpus: Path, tmp_path: Path, kind: str) -> None:
+    make, sentence = REFUSED[kind]
+    make(corpus, tmp_path / "file.pt")
+    with pytest.raises(lmdemo.CheckpointError, match=sentence) as caught:
+        convert(tmp_path / "file.pt", corpus, tmp_path / "out")
+    assert len(str(caught.value)) < 400
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        saved(lambda model: model),
+        saved(lambda model: model, pickle_protocol=4),
+        saved(lambda model: model, _use_new_zipfile_serialization=False),
+        saved(Example.state_dict, pickle_protocol=4),
+        saved(Example.state_dict, pickle_protocol=4, _use_new_zipfile_serialization=False),
+    ],
+    ids=["a module", "a module, protocol 4", "a module, legacy", "protocol 4", "protocol 4, legacy"],
+)
+def test_the_line_that_a_sentence_names_makes_a_state_dict(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(corpus, tmp_path / "model.pt")
+    with pytest.raises(lmdemo.CheckpointError) as caught:
+        convert(tmp_path / "model.pt", corpus, tmp_path / "out")
+    exec(str(caught.value).partition(": ")[2], {"torch": torch})
+    loaded = lmdemo.load_checkpoint(convert(tmp_path / "state.pt", corpus, tmp_path / "out")).model
+    assert torch.equal(loaded.decoder.weight, example(corpus).decoder.weight)
 
 
 # --- tied weights, the example's --tied --------------------------------------------------------------
@@ -163,8 +404,14 @@ def written(state: dict[str, torch.Tensor]) -> int:
     return buffer.tell()
 
 
-def test_a_tie_is_kept_from_the_file_to_the_size_tab(tied: lmdemo.LSTMModel, corpus: Path, tmp_path: Path) -> None:
-    torch.save(tied.state_dict(), tmp_path / "tied.pt")
+@pytest.mark.parametrize("kind", ["torch", "safetensors"])
+def test_a_tie_is_kept_from_the_file_to_the_size_tab(
+    tied: lmdemo.LSTMModel, corpus: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == "torch":
+        torch.save(tied.state_dict(), tmp_path / "tied.pt")
+    else:
+        save_model(tied, str(tmp_path / "tied.pt"))
     folder = convert(tmp_path / "tied.pt", corpus, tmp_path / "out")
     assert set(load_file(folder / "model.safetensors")) == tied.state_dict().keys() - {"decoder.weight"}
     loaded = lmdemo.load_checkpoint(folder)
@@ -179,6 +426,8 @@ def test_a_tie_is_kept_from_the_file_to_the_size_tab(tied: lmdemo.LSTMModel, cor
     assert sizes["fp32"].total == sizes["fp32-packed"].total == truth
     assert sizes["fp32"].modules["decoder"] == sizes["fp32"].parts["decoder"] + matrix
     assert "embedding and decoder are one matrix, stored once" in prose.size_sentences(sizes)[1]
+    again = convert(folder / "model.safetensors", corpus, tmp_path / "again")
+    assert (again / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
     assert "+ the embedding" in markup.size_table(sizes)
     figure = size_bars(sizes)
     assert [round(trace.x[0] * 1e6) for trace in figure.data] == list(sizes["fp32"].parts.values())
