@@ -8,6 +8,7 @@ gets here is hub.py's business; how a checkpoint comes to be is training.py's.
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields, replace
@@ -26,7 +27,7 @@ from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import EOS, UTF8, Vocabulary, read_corpus
 
 if TYPE_CHECKING:
-    from lmdemo.hub import HubName
+    from lmdemo.hub_name import HubName
 
 ASSETS = Path(__file__).parent.parent / "assets"
 BUNDLED = ASSETS / "checkpoint"
@@ -88,10 +89,14 @@ def _silent(_here: int, _total: int) -> None:
 
 
 def hub_name(source: str | Path) -> "HubName | None":
-    """The model on the Hub that `source` names, unless a folder of that name is here."""
-    from lmdemo.hub import HubName  # here: the client takes a quarter of a second that a folder does not need
+    """The model on the Hub that `source` names, unless a folder of that name is here.
 
-    return None if Path(source).is_dir() else HubName.parse(str(source))
+    Raises:
+        HubError: it is the address of something else on the Hub.
+    """
+    from lmdemo.hub_name import HubName  # here: the client takes a quarter of a second that a folder does not need
+
+    return None if _folder(source) else HubName.parse(str(source))
 
 
 def locate(source: str | Path | None = None, report: Callable[[int, int], None] = _silent) -> Located:
@@ -106,18 +111,30 @@ def locate(source: str | Path | None = None, report: Callable[[int, int], None] 
     """
     if source is None:
         return Located(BUNDLED, "bundled")
-    if Path(source).is_dir():
-        return Located(Path(source), str(source))
+    if folder := _folder(source):
+        return Located(folder, str(folder))
     name = hub_name(source)
     if name is None:
         raise CheckpointError(
-            f"No checkpoint at {source}: it is neither a folder with {', '.join(REQUIRED)}"
+            f"No checkpoint at {_shown(source)}: it is neither a folder with {', '.join(REQUIRED)}"
             " nor a name on the Hub, owner/name or owner/name@revision."
         )
     from lmdemo import hub
 
     pulled = hub.pull(name, REQUIRED, OPTIONAL, MAX_FILE_BYTES, report)
     return Located(pulled.folder, name.repo, pulled.commit, pulled.problem)
+
+
+def _folder(source: str | Path) -> Path | None:
+    """The folder `source`, with the spaces around it or without."""
+    names = (str(source), str(source).strip())
+    return next((Path(name) for name in names if os.path.isdir(name)), None)  # False for what can be no name at all
+
+
+def _shown(source: str | Path) -> str:
+    """What was asked for, as far as it can stand in a sentence."""
+    text = "".join(char if char.isprintable() else "�" for char in str(source))
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def load(located: Located) -> Checkpoint:

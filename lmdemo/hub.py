@@ -19,22 +19,21 @@ from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    HFValidationError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import tqdm, validate_repo_id
+from huggingface_hub.utils import tqdm
 
 from lmdemo.errors import HubError
+from lmdemo.hub_name import HubName
 from lmdemo.inputs import certificates
 
 log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_NAME = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII)
 
 Report = Callable[[int, int], None]  # bytes that are here, bytes in all
 
@@ -43,29 +42,6 @@ STATUSES = {
     403: "the token in HF_TOKEN has no right to this",
     429: "the Hub takes no more requests from here for now",
 }
-
-
-@dataclass(frozen=True)
-class HubName:
-    """A model on the Hub: `owner/name`, or `owner/name@revision`."""
-
-    repo: str
-    revision: str | None = None  # a branch, a tag or a commit; without one, the default branch
-
-    @classmethod
-    def parse(cls, text: str) -> "HubName | None":
-        """The name that `text` is, or None if it cannot be one."""
-        found = _NAME.fullmatch(text)
-        if found is None:
-            return None
-        try:
-            validate_repo_id(found["repo"])
-        except HFValidationError:
-            return None
-        return cls(found["repo"], found["revision"])
-
-    def __str__(self) -> str:
-        return self.repo if self.revision is None else f"{self.repo}@{self.revision}"
 
 
 @dataclass(frozen=True)
@@ -103,10 +79,9 @@ def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: 
             name.repo, revision=name.revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
     except Exception as error:  # the client raises errors of four libraries and promises none of them
-        problem = hub_error(f"Could not pull {name}", error)
-        if not _is_passing(error) or (cached := _cached(name, required, optional)) is None:
-            raise problem from error
-        return Pulled(cached, cached.name, str(problem))
+        if _is_passing(error) and (cached := _cached(name, required, optional)) is not None:
+            return Pulled(cached, cached.name, str(hub_error(f"Could not pull {name}", error)))
+        raise hub_error(f"Could not pull {name}", error, folder=True) from error
     files = {file.rfilename: file for file in info.siblings or ()}
     if missing := [file for file in required if file not in files]:
         raise HubError(f"{name} on the Hub has no {missing[0]}; a checkpoint needs {', '.join(required)}.")
@@ -122,21 +97,32 @@ def pull(name: HubName, required: Iterable[str], optional: Iterable[str], most: 
     return Pulled(folder, info.sha)
 
 
-def hub_error(what: str, error: BaseException, statuses: Mapping[int, str] = STATUSES, outcome: str = "") -> HubError:
+def hub_error(
+    what: str,
+    error: BaseException,
+    statuses: Mapping[int, str] = STATUSES,
+    outcome: str = "",
+    *,
+    folder: bool = False,
+) -> HubError:
     """One sentence for an error of the client; the innermost cause tells what happened.
 
     Args:
         what: could not be done.
         statuses: reasons by HTTP status, where the client has no error of its own for one.
         outcome: what was left behind, if that has to be said.
+        folder: the name may have been meant for a folder, and none is here.
     """
+    missing = "no folder of that name is here, and " if folder else ""
     while error.__cause__ is not None and not isinstance(error, HfHubHTTPError | httpx2.HTTPError):
         error = error.__cause__
     match error:
         case GatedRepoError():
             reason = "the Hub gives it to approved accounts only; set HF_TOKEN to a token of one"
         case RepositoryNotFoundError():
-            reason = "the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it"
+            reason = (
+                f"{missing}the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it"
+            )
         case RevisionNotFoundError():
             reason = "the Hub has no such revision of it"
         case RemoteEntryNotFoundError():
@@ -145,15 +131,21 @@ def hub_error(what: str, error: BaseException, statuses: Mapping[int, str] = STA
             reason = statuses.get(error.response.status_code, "the Hub answered with an error")
             reason += f" ({error.response.status_code})"
         case OfflineModeIsEnabled():
-            reason = "HF_HUB_OFFLINE is set, and it is not in the cache"
+            reason = f"{missing}HF_HUB_OFFLINE is set, and it is not in the cache"
         case httpx2.TimeoutException():
             reason = "the Hub did not answer in time"
         case httpx2.RemoteProtocolError():
             reason = "the Hub broke the connection off"
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            reason = "HF_ENDPOINT is not an address such as https://huggingface.co"
+        case UnicodeEncodeError():  # of a header
+            reason = "the token, which is HF_TOKEN's or that of `hf auth login`, holds a character that no token has"
         case httpx2.TransportError():
-            reason = "the Hub could not be reached"
+            reason = f"{missing}the Hub could not be reached"
         case ConnectionError() | TimeoutError():  # from the client of the Hub's chunk storage, which is not httpx2
             reason = "the connection to the Hub's storage failed"
+        case UnicodeDecodeError():  # of a file in which the client notes what a branch stands for
+            reason = "what is cached of it here is damaged; `hf cache rm` removes it"
         case OSError(errno=int(), strerror=str()):
             reason = f"it could not be written to the cache ({error.strerror})"
         case OSError() if "Consistency check" in str(error):
@@ -220,11 +212,13 @@ def _counting(before: int, total: int, report: Report) -> type[tqdm]:
 
 def _cached(name: HubName, required: Iterable[str], optional: Iterable[str]) -> Path | None:
     """The folder in the client's cache, if all required files are there and undamaged."""
-    needed = [_in_cache(name.repo, file, name.revision) for file in required]
-    extra = [path for file in optional if (path := _in_cache(name.repo, file, name.revision))]
-    if None in needed or not all(map(_matches_link, needed + extra)):
-        return None
-    return needed[0].parent
+    try:
+        needed = [_in_cache(name.repo, file, name.revision) for file in required]
+        extra = [path for file in optional if (path := _in_cache(name.repo, file, name.revision))]
+        whole = None not in needed and all(map(_matches_link, needed + extra))
+    except (OSError, UnicodeDecodeError):  # the cache itself is damaged
+        whole = False
+    return needed[0].parent if whole else None
 
 
 def _in_cache(repo: str, file: str, revision: str | None) -> Path | None:
@@ -261,4 +255,6 @@ def _is_passing(error: BaseException) -> bool:
     """Whether the Hub may well answer otherwise tomorrow: then what is cached is as good as it was."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code >= 500 or error.response.status_code == 429
+    if isinstance(error, httpx2.UnsupportedProtocol):  # a setting, which will be no better
+        return False
     return isinstance(error, httpx2.TransportError | OfflineModeIsEnabled)

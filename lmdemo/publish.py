@@ -28,7 +28,8 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from lmdemo.card import CARD, Measured, Stated, complete, measure, measured_here, new_card, read_card
 from lmdemo.checkpoint import MAX_FILE_BYTES, OPTIONAL, REQUIRED, Checkpoint, Located, load
 from lmdemo.errors import CheckpointError, HubError
-from lmdemo.hub import STATUSES, HubName, hub_error
+from lmdemo.hub import STATUSES, hub_error
+from lmdemo.hub_name import HubName
 from lmdemo.inputs import certificates
 from lmdemo.variants import TUTORIAL, build_variants
 
@@ -90,7 +91,7 @@ def _repo(name: str) -> str:
     parsed = HubName.parse(name)
     if parsed is None:
         raise HubError("A model on the Hub is called owner/name: letters, digits, '-', '_' and '.' around one slash.")
-    if parsed.revision is not None:
+    if parsed.revision not in (None, "main"):
         raise HubError("A model is published on its main branch: owner/name, without a revision.")
     return parsed.repo
 

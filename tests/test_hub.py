@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import HfApi
+from huggingface_hub.constants import ENDPOINT
 
 import lmdemo
 from lmdemo import checkpoint
-from lmdemo.hub import HubName, hub_error
+from lmdemo.hub import hub_error
+from lmdemo.hub_name import HubName
 from local_hub import Fault, LocalHub
 from local_repos import READER, TOKEN
 
@@ -38,14 +40,47 @@ def files_of(hub: LocalHub) -> set[str]:
         ("a/b", HubName("a/b")),
         ("a/b@main", HubName("a/b", "main")),
         ("A_b/c-d.e@refs/pr/1", HubName("A_b/c-d.e", "refs/pr/1")),
+        ("a/b@v1.0+cpu", HubName("a/b", "v1.0+cpu")),
+        (" a/b/ ", HubName("a/b")),
+        ("a/b@main/\n", HubName("a/b", "main")),
+        ("a/b/tree/main", HubName("a/b", "main")),
+        ("hf.co/b", HubName("hf.co/b")),
+        *(
+            (f"{start}a/b{rest}", HubName("a/b", revision))
+            for start in ("https://huggingface.co/", "http://hf.co/", "huggingface.co/", f"{ENDPOINT}/")
+            for rest, revision in (
+                ("", None),
+                ("/", None),
+                ("?library=x#readme", None),
+                ("/tree/v1.0", "v1.0"),
+                ("/tree/refs%2Fpr%2F1", "refs/pr/1"),
+                ("/commit/" + "0" * 40, "0" * 40),
+                ("/blob/main/config.json", "main"),
+                ("/resolve/main/model.safetensors?download=true", "main"),
+            )
+        ),
         *(
             (odd, None)
-            for odd in ("a", "a b/c", "a/b/c", "./a", "../x", "/etc/passwd", "a/b@", "a/b.git", "a/b?c", "é/b")
+            for odd in (
+                *("a", "a b/c", "a/b/c", "./a", "../x", "/etc/passwd", "a/b@", "a/b.git", "a/b?c", "é/b", "", " / "),
+                *("a/b@../x", "a/b@x/../../y", "a/b@x y", "a/b@-x", "a/b@x.", "a/b@x@{1}", "a/b\0", "a" * 5_000),
+                *("a/b/tree/main/folder", "a/b/tree", "a/b/settings", "https://huggingface.co", "https://[a/b"),
+                *("https://huggingface.co/a/b/blob/main/folder/config.json", "https://example.org/a/b"),
+            )
         ),
     ],
 )
 def test_what_is_a_name_on_the_hub(text: str, name: HubName | None) -> None:
     assert HubName.parse(text) == name
+
+
+@pytest.mark.parametrize(("kind", "what"), [("spaces", "a Space"), ("datasets", "a data set")])
+def test_the_address_of_no_model_is_told(kind: str, what: str) -> None:
+    for text in (f"https://huggingface.co/{kind}/a/b", f"{ENDPOINT}/{kind}/a/b/tree/main"):
+        with pytest.raises(
+            lmdemo.HubError, match=f"^That is the address of {what}; a checkpoint is a model on the Hub"
+        ):
+            HubName.parse(text)
 
 
 def test_a_model_is_pulled_with_its_commit_and_only_its_own_files(

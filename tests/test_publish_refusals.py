@@ -16,7 +16,7 @@ from publishing import unasked, yes
 pytestmark = pytest.mark.usefixtures("may_write")
 
 
-@pytest.mark.parametrize("odd", ["model", "a/b/c", "a b/c", "a/b@main", "../x", ""])
+@pytest.mark.parametrize("odd", ["model", "a/b/c", "a b/c", "a/b@v1", "https://huggingface.co/spaces/a/b", "../x", ""])
 def test_a_name_that_is_none_is_refused(hub: LocalHub, publishable: Path, odd: str) -> None:
     with pytest.raises(lmdemo.HubError, match="owner/name"):
         publish(publishable, odd, unasked)

@@ -6,6 +6,7 @@ stands before or after it.
 
 import math
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,12 @@ import torch
 
 import lmdemo
 from lmdemo import training
+from lmdemo.checkpoint import locate
+from lmdemo.publish import publish
 from lmdemo.recipe import Recipe
 from lmdemo.training import train
 from lmdemo.training_state import write_state
+from local_hub import Fault, LocalHub
 
 RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=2, streams=4, bptt=50)
 
@@ -160,3 +164,83 @@ def test_a_run_that_diverges_late_leaves_its_best_epoch(corpus: Path, monkeypatc
     assert math.isnan(bad.valid_loss)
     loaded = lmdemo.load_checkpoint(corpus / "out")
     assert lmdemo.evaluate(loaded.model, loaded.test_ids).loss < 10
+
+
+# --- what is asked of the Hub ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cached(hub: LocalHub, name: str, tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> Path:
+    """The folder of a model in the client's cache, once pulled; the Hub has it still."""
+    hub.put(name, lmdemo.save_checkpoint(tmp_path / "model", tiny, words))
+    return locate(name).folder.parent.parent
+
+
+def pulled(name: str) -> Callable[[], object]:
+    return lambda: lmdemo.load_checkpoint(name)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_folder_that_is_mistyped_is_told_both() -> None:
+    refused(
+        pulled("models/germann"),
+        r"Could not pull models/germann: no folder of that name is here, and the Hub has no such model, or it is"
+        r" private and HF_TOKEN holds no token that may read it\.",
+    )
+
+
+@pytest.mark.parametrize("odd", ["o" * 5_000, "models/ger\0man", "a/b/c", "models\\german"])
+def test_what_can_be_no_name(hub: LocalHub, odd: str) -> None:
+    with pytest.raises(lmdemo.CheckpointError, match=r"^No checkpoint at .* nor a name on the Hub,") as caught:
+        lmdemo.load_checkpoint(odd)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+    assert not hub.requests
+
+
+def damage(cache: Path, kind: str) -> None:
+    """A cache that another program, or a disk, has made something else of."""
+    if kind == "refs are bytes":
+        for ref in (cache / "refs").iterdir():
+            ref.write_bytes(b"\xff\xfe\x00")
+    elif kind == "snapshots are a file":
+        shutil.rmtree(cache / "snapshots")
+        (cache / "snapshots").write_text("")
+    elif kind == "a folder in a file's place":
+        for file in (cache / "snapshots").glob("*/config.json"):
+            file.unlink()
+            file.mkdir()
+
+
+CACHES = {
+    "refs are bytes": r"what is cached of it here is damaged; `hf cache rm` removes it",
+    "snapshots are a file": r"it could not be written to the cache \(.*\)",
+    "a folder in a file's place": r"it could not be written to the cache \(.*\)",
+}
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_damaged_cache(hub: LocalHub, cached: Path, name: str, kind: str) -> None:
+    damage(cached, kind)
+    refused(pulled(name), rf"Could not pull {name}: {CACHES[kind]}\.")
+    hub.fault = Fault(info=500)  # what is cached would serve
+    refused(pulled(name), rf"Could not pull {name}: the Hub answered with an error \(500\)\.")
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("token", ["hf_\N{LATIN SMALL LETTER E WITH ACUTE}", "hf_\N{ZERO WIDTH SPACE}"])
+def test_a_token_with_a_character_that_none_has(
+    hub: LocalHub, name: str, monkeypatch: pytest.MonkeyPatch, token: str, publishable: Path
+) -> None:
+    hub.requests.clear()
+    monkeypatch.setenv("HF_TOKEN", token)
+    reason = r"the token, which is HF_TOKEN's or that of `hf auth login`, holds a character that no token has\."
+    refused(pulled(name), rf"Could not pull {name}: {reason}")
+    refused(lambda: publish(publishable, name, lambda _: True), rf"Could not publish {name}: {reason}")
+    assert not hub.requests
+
+
+@pytest.mark.usefixtures("cached")
+def test_an_endpoint_that_is_no_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "huggingface.co")
+    refused(pulled(name), rf"Could not pull {name}: HF_ENDPOINT is not an address such as https://huggingface\.co\.")

@@ -58,7 +58,7 @@ def request_from(environment: Mapping[str, str]) -> Request:
 
     It is looked for under the Space's own account, so that nobody else can put a model in its place.
     """
-    if source := environment.get("LMDEMO_MODEL"):
+    if source := environment.get("LMDEMO_MODEL", "").strip():
         return Request(source, "LMDEMO_MODEL")
     if account := environment.get("SPACE_AUTHOR_NAME"):
         return Request(f"{account}/{DEFAULT_NAME}", "this Space, which looks for it under its own account")
@@ -79,11 +79,11 @@ class Service:
             CheckpointError: the source is neither a sound folder nor a name on the Hub.
         """
         request = request or Request()
-        from_hub = request.source is not None and hub_name(request.source) is not None
+        name = hub_name(request.source) if request.source is not None else None
         self.longest = longest
         self._turn = threading.Lock()
-        lab = Lab(load_checkpoint(None if from_hub else request.source), self._turn)
-        self._state = (lab, Pull(request) if from_hub else None)
+        lab = Lab(load_checkpoint(None if name else request.source), self._turn)
+        self._state = (lab, Pull(replace(request, source=str(name))) if name else None)
         self._starting = threading.Lock()
         self._started = False
 

@@ -69,9 +69,12 @@ ROWS = {
         lasts="Pulling {} from the Hub: 0.0 of 0.3 MB.",
         environment={"HF_HUB_DOWNLOAD_TIMEOUT": "2"},
     ),
-    "unreachable": Row("Could not pull {}: the Hub could not be reached.", down=True),
+    "unreachable": Row(
+        "Could not pull {}: no folder of that name is here, and the Hub could not be reached.", down=True
+    ),
     "401": Row(
-        "Could not pull {}: the Hub has no such model, or it is private and HF_TOKEN holds no token that may read it.",
+        "Could not pull {}: no folder of that name is here, and the Hub has no such model, or it is private and"
+        " HF_TOKEN holds no token that may read it.",
         Fault(info=401, code="RepoNotFound"),
     ),
     "500": Row("Could not pull {}: the Hub answered with an error (500).", Fault(info=500)),
