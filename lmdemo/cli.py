@@ -14,9 +14,9 @@ from lmdemo.card import CARD, WINDOW, Figure, Stated, measure, measured_here, ne
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
+from lmdemo.hub import DEFAULT_NAME
 from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
-from lmdemo.server.service import DEFAULT_NAME
 from lmdemo.training import Progress, Recipe, read_words, train
 from lmdemo.variants import BASELINE, TUTORIAL, build_variants
 

@@ -83,6 +83,11 @@ class Comparison:
     final: bool
 
     @property
+    def computed(self) -> dict[str, int]:
+        """How much was read, by all variants together."""
+        return {"tokens": sum(result.tokens for result in self.results.values())}
+
+    @property
     def baseline(self) -> str:
         """The variant that the others are compared with: the first."""
         return next(iter(self.results))

@@ -80,6 +80,11 @@ class Generation:
     final: bool
 
     @property
+    def computed(self) -> dict[str, int]:
+        """How much was computed, by all variants together."""
+        return {"words": sum(len(writing.words) for writing in self.writings.values())}
+
+    @property
     def compared(self) -> int:
         """Positions that every variant has reached."""
         return min(len(writing.words) for writing in self.writings.values())
@@ -142,13 +147,13 @@ def generate(
     Raises:
         InputError: at once, before the first snapshot, for a field out of its range.
     """
-    settings = GenerationSettings(prompt, words, temperature, top_k, seed, allow_unk)
-    return _snapshots(models, vocabulary, settings)
+    return write(models, vocabulary, GenerationSettings(prompt, words, temperature, top_k, seed, allow_unk))
 
 
-def _snapshots(
+def write(
     models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings
 ) -> Iterator[Generation]:
+    """As `generate`, with its settings as one."""
     ids = vocabulary.encode(settings.prompt)
     prompt, unknown = tuple(vocabulary.words[word] for word in ids), tuple(vocabulary.unknown(settings.prompt))
     unk = vocabulary.id(UNK)

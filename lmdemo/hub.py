@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
+DEFAULT_NAME = "lmdemo-lstm"  # of the model that a Space looks for under its own account
+
 Report = Callable[[int, int], None]  # bytes that are here, bytes in all
 
 STATUSES = {

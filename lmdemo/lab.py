@@ -17,7 +17,7 @@ from torch import nn
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
-from lmdemo.generation import Generation, GenerationSettings, generate
+from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inputs import some_of
 from lmdemo.machine import Machine, this_machine
 from lmdemo.memory import give_back
@@ -49,6 +49,12 @@ class Evaluation:
     fidelity: FidelityRun | None = None  # begins when the timing has ended
 
     @property
+    def computed(self) -> dict[str, int]:
+        """How much was read, by all variants together."""
+        again = self.fidelity.read * len(self.comparison.results) if self.fidelity else 0
+        return {"tokens": self.comparison.computed["tokens"] + again}
+
+    @property
     def final(self) -> bool:
         """Whether all of it is measured."""
         return self.fidelity is not None and self.fidelity.final
@@ -65,8 +71,7 @@ class Lab:
         self.machine = this_machine()
         self.limits: Mapping[str, Limit] = {}  # measured with the first results
         self._turn = turn or threading.Lock()
-        self._starting = threading.Lock()
-        self._started = False
+        self._unstarted = threading.Lock()  # whoever takes it starts the first results; it is never given back
         # what a visitor finds on arrival, computed once in the background; None if it could not be
         self.example: Future[Generation | None] = Future()
         self.evaluation: Future[Evaluation | None] = Future()
@@ -82,18 +87,7 @@ class Lab:
         Raises:
             InputError: at once, for a name that is not in `models`.
         """
-        return self._exclusive(
-            generate(
-                self._chosen(variants),
-                self.checkpoint.vocabulary,
-                settings.prompt,
-                settings.words,
-                settings.temperature,
-                settings.top_k,
-                settings.seed,
-                allow_unk=settings.allow_unk,
-            )
-        )
+        return self._exclusive(write(self._chosen(variants), self.checkpoint.vocabulary, settings))
 
     def compare(
         self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = TUTORIAL
@@ -117,13 +111,12 @@ class Lab:
         timing = self.compare(tokens, window, variants)
         return self._evaluate(timing, self._chosen(variants))
 
-    def start(self) -> None:
-        """Begin to compute the first results in the background, unless that was begun before."""
-        with self._starting:
-            if self._started:
-                return
-            self._started = True
-        threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
+    def start(self) -> bool:
+        """Begin to compute the first results in the background; whether that was not begun before."""
+        begins = self._unstarted.acquire(blocking=False)
+        if begins:
+            threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
+        return begins
 
     def _chosen(self, variants: object) -> dict[str, nn.Module]:
         names = some_of("Variants", variants, self.models)

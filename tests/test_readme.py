@@ -13,10 +13,10 @@ import lmdemo
 from lmdemo.bench import ROOT
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
+from lmdemo.hub import DEFAULT_NAME
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.server import bodies, health, jobs
 from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION, UNREAD
-from lmdemo.server.service import DEFAULT_NAME
 from lmdemo.server.sessions import MAILBOXES
 from lmdemo.ui import query
 from lmdemo.ui.embed import snippet

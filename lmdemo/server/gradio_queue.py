@@ -5,8 +5,10 @@ was read. Where either is missing it raises in the middle of a stream, or leaves
 """
 
 import json
+import time
 from typing import TYPE_CHECKING
 
+from gradio.context import LocalContext
 from gradio.server_messages import ProcessCompletedMessage
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
     from gradio.queueing import Queue
 
 GONE = "There is no such run here; it has ended, or the app was started anew."
+
+
+def event_under_way() -> tuple[str | None, float | None]:
+    """The name of the event that is being handled, and the seconds that it waited for its turn.
+
+    Gradio tells a handler which event it handles, and keeps the event with the moment it joined the queue until it
+    has ended. Neither is promised, so what is missing is None, and costs a figure in the log and no visitor's run.
+    """
+    name = LocalContext.event_id.get(None)
+    queue = getattr(LocalContext.blocks.get(None), "_queue", None)
+    joined = getattr(getattr(queue, "event_ids_to_events", {}).get(name), "enqueue_time", None)
+    return name, None if joined is None else time.monotonic() - joined
 
 
 def session_of(queue: "Queue", run: str) -> str | None:

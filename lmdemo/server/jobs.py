@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,7 +106,7 @@ def _tell(job: Job, last: Snapshot | None, seconds: float, end: _End) -> None:
         "asked": {name: _loggable(value) for name, value in job.asked.items()},
         "queue_seconds": None if job.waited is None else round(job.waited, 4),
         "seconds": round(seconds, 4),
-        **({} if last is None else _amount(last)),
+        **({} if last is None else last.computed),
         "outcome": end.outcome,
     }
     fields |= {name: value for name, value in (("error", end.error), ("where", end.where)) if value}
@@ -125,28 +124,6 @@ def _loggable(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_loggable(one) for one in value[: len(VARIANTS)] if not isinstance(one, list | tuple)]
     return type(value).__name__
-
-
-@singledispatch
-def _amount(snapshot: object) -> dict[str, int]:
-    """How much was computed, by all variants together."""
-    raise TypeError(type(snapshot).__name__)
-
-
-@_amount.register
-def _(snapshot: Generation) -> dict[str, int]:
-    return {"words": sum(len(writing.words) for writing in snapshot.writings.values())}
-
-
-@_amount.register
-def _(snapshot: Comparison) -> dict[str, int]:
-    return {"tokens": sum(result.tokens for result in snapshot.results.values())}
-
-
-@_amount.register
-def _(snapshot: Evaluation) -> dict[str, int]:
-    again = snapshot.fidelity.read * len(snapshot.comparison.results) if snapshot.fidelity else 0
-    return {"tokens": _amount(snapshot.comparison)["tokens"] + again}
 
 
 def _where(error: BaseException) -> str:

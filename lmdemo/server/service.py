@@ -6,18 +6,19 @@ computes meanwhile goes on with the lab it began with.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from lmdemo.checkpoint import hub_name, load, load_checkpoint, locate
 from lmdemo.errors import HubError, LmdemoError
+from lmdemo.hub import DEFAULT_NAME
 from lmdemo.lab import Lab
-from lmdemo.server.jobs import LONGEST
+from lmdemo.server import jobs
+from lmdemo.server.gradio_queue import event_under_way
+from lmdemo.server.jobs import LONGEST, Job, Snapshot
 
 log = logging.getLogger(__name__)
-
-DEFAULT_NAME = "lmdemo-lstm"  # of the model that a Space looks for under its own account
 
 
 class Phase(Enum):
@@ -84,8 +85,6 @@ class Service:
         self._turn = threading.Lock()
         lab = Lab(load_checkpoint(None if name else request.source), self._turn)
         self._state = (lab, Pull(replace(request, source=str(name))) if name else None)
-        self._starting = threading.Lock()
-        self._started = False
 
     @property
     def lab(self) -> Lab:
@@ -99,14 +98,17 @@ class Service:
 
     def start(self) -> None:
         """Begin the first results and the pull in the background, unless that was begun before."""
-        with self._starting:
-            if self._started:
-                return
-            self._started = True
-        bundled, pull = self._state
-        bundled.start()
-        if pull is not None:
-            threading.Thread(target=self._bring, args=(bundled, pull), name="pull", daemon=True).start()
+        lab, pull = self._state
+        if lab.start() and pull is not None:
+            threading.Thread(target=self._bring, args=(lab, pull), name="pull", daemon=True).start()
+
+    def run(self, kind: str, start: Callable[..., Iterator[Snapshot]], **asked: object) -> Iterator[Snapshot]:
+        """A job of this `kind`, as in page/generate, for the event that is being handled: what `start(**asked)` starts.
+
+        Raises:
+            InputError, JobError: as `jobs.run`.
+        """
+        return jobs.run(Job(kind, asked, *event_under_way()), lambda: start(**asked), self.longest)
 
     def _bring(self, bundled: Lab, pull: Pull) -> None:
         """Pull, prepare, switch; whatever happens ends in a phase that the page can show."""

@@ -11,10 +11,9 @@ import gradio as gr
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.server import jobs
 from lmdemo.server.service import Service
 from lmdemo.text import detokenize, shown
-from lmdemo.ui.stream import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, job, throttled
+from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
 
 
 def build(service: Service) -> None:
@@ -47,9 +46,8 @@ class Endpoints:
             top_k: Choose among the k likeliest words, 1 to 1000; 0, the default, is all.
             seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
         """
-        asked = job("api/generate", prompt=prompt, words=words, temperature=temperature, top_k=top_k, seed=seed)
-        settings = (prompt, words, temperature, top_k, seed)
-        run = jobs.run(asked, lambda: self._service.lab.generate(GenerationSettings(*settings)), self._service.longest)
+        asked = {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed}
+        run = self._service.run("api/generate", self._write, **asked)
         for snapshot in _paced(run, TEXT_INTERVAL):
             yield _generation(snapshot)
 
@@ -74,10 +72,12 @@ class Endpoints:
             tokens: How many words to predict, from the first of the text on, 100 to 20000 or what the text has.
             window: Words read in one call, 1 to 1000.
         """
-        asked = job("api/evaluate", tokens=tokens, window=window)
-        run = jobs.run(asked, lambda: self._service.lab.compare(tokens, window), self._service.longest)
+        run = self._service.run("api/evaluate", self._service.lab.compare, tokens=tokens, window=window)
         for snapshot in _paced(run, CHART_INTERVAL):
             yield _comparison(snapshot)
+
+    def _write(self, **fields: object) -> Iterator[Generation]:
+        return self._service.lab.generate(GenerationSettings(**fields))
 
 
 def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:

@@ -12,7 +12,7 @@ from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import evaluate, generate, markup, query
-from lmdemo.ui.stream import AS_SENT, QUICK
+from lmdemo.ui.events import AS_SENT, QUICK
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"

@@ -9,14 +9,13 @@ import gradio as gr
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW, token_range
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
-from lmdemo.plots import speed_bars
-from lmdemo.server import jobs
 from lmdemo.server.service import Service
 from lmdemo.ui import export, markup, prose, query
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
 from lmdemo.ui.download import copies, picture_buttons, says_if_empty, text_button
-from lmdemo.ui.stream import CHART_INTERVAL, COMPUTING, QUICK, computed, job, settled, throttled
+from lmdemo.ui.events import CHART_INTERVAL, COMPUTING, QUICK, first_result, settled, throttled
+from lmdemo.ui.plots import speed_bars
 
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
@@ -115,8 +114,7 @@ def slice_range(lab: Lab) -> dict[str, int]:
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:
     """Run: the views of `draw`, paced for a browser; a sentence instead, for what keeps it from its end."""
     snapshot = None
-    asked = job("page/evaluate", tokens=tokens, window=window, variants=variants)
-    run = jobs.run(asked, lambda: service.lab.evaluate(tokens, window, variants), service.longest)
+    run = service.run("page/evaluate", service.lab.evaluate, tokens=tokens, window=window, variants=variants)
     try:
         for snapshot in throttled(run, CHART_INTERVAL):
             yield draw(snapshot)
@@ -148,7 +146,7 @@ async def _first(service: Service) -> tuple:
     """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
-    run = tuple(gr.skip() for _ in range(8)) if await computed(lab.evaluation) is None else _draw_first(lab)
+    run = tuple(gr.skip() for _ in range(8)) if await first_result(lab.evaluation) is None else _draw_first(lab)
     return *run, *(gr.skip() for _ in range(4))
 
 

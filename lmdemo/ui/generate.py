@@ -14,13 +14,12 @@ from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, 
 from lmdemo.inputs import whole_number
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
 from lmdemo.roofline import Limit
-from lmdemo.server import jobs
 from lmdemo.server.service import Service
 from lmdemo.ui import markup, prose, query
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.stream import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, computed, job, settled, throttled
+from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, first_result, settled, throttled
 
 EXAMPLES = [
     EXAMPLE_PROMPT,
@@ -141,11 +140,11 @@ def write(service: Service, raw: bool, variants: object, *fields: object) -> Ite
     """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for what keeps it from its end."""
     lab, last = service.lab, None
     asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
-    run = jobs.run(
-        job("page/generate", **asked, variants=variants),
-        lambda: lab.generate(GenerationSettings(**asked), variants),
-        service.longest,
-    )
+
+    def start(variants: object, **fields: object) -> Iterator[Generation]:
+        return lab.generate(GenerationSettings(**fields), variants)
+
+    run = service.run("page/generate", start, **asked, variants=variants)
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
             last = Run(snapshot, lab.limits)
@@ -177,7 +176,7 @@ async def _example(service: Service) -> tuple:
     """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
-    example = await computed(lab.example)
+    example = await first_result(lab.example)
     if example is None:
         return tuple(gr.skip() for _ in range(12))
     seed = example.settings.seed

@@ -1,62 +1,18 @@
 """The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
 
 import gradio as gr
-from gradio.routes import App
 
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
-from lmdemo.server import gate, health, loader, queue_limits, sessions, tools
-from lmdemo.server.headers import security_headers, threshold
+from lmdemo.server import queue_limits, sessions
 from lmdemo.server.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
-from lmdemo.ui.stream import AS_SENT, QUICK
-from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
+from lmdemo.ui.events import AS_SENT, QUICK
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
-# Whose last run is kept, the most recent first; more than can wait. A call of an endpoint counts as one too.
-SESSIONS = 256
-
-
-def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
-    """What `launch` of the page of `service` is to be given.
-
-    Args:
-        service: as given to `build_page`.
-        frame_ancestors: hosts whose pages may frame it, with spaces between; None for all.
-
-    Raises:
-        InputError: `frame_ancestors` is not a list of hosts.
-    """
-    return {
-        "theme": THEME,
-        "css": VARIANT_COLOURS,
-        "css_paths": [STYLE],
-        "footer_links": ["api", "settings"],
-        "run_history": False,
-        "ssr_mode": False,
-        "enable_monitoring": False,
-        "state_session_capacity": SESSIONS,
-        "mcp_server": tools.INSTALLED,
-        "app_kwargs": {
-            "routes": [loader.ROUTE, health.route(service)],
-            "middleware": gate.middleware(),
-            # made here: what the stack of middleware is built of, Starlette makes once the page is served
-            "lifespan": partial(_lifespan, security_headers(frame_ancestors)),
-        },
-    }
-
-
-@asynccontextmanager
-async def _lifespan(headers: Sequence[tuple[bytes, bytes]], app: App) -> AsyncIterator[None]:
-    """What can be put in place only when Gradio has made its app, and before it is served."""
-    sessions.remember_less(app)
-    async with threshold(app, headers):
-        yield
 
 
 def build_page(service: Service) -> gr.Blocks:

@@ -5,10 +5,10 @@ from functools import lru_cache
 import gradio as gr
 
 from lmdemo.lab import Lab
-from lmdemo.plots import size_bars
 from lmdemo.ui import export, markup, prose
 from lmdemo.ui.described import chart
 from lmdemo.ui.download import picture_buttons, text_button
+from lmdemo.ui.plots import size_bars
 
 
 def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:

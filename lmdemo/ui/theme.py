@@ -3,7 +3,7 @@
 import gradio as gr
 
 from lmdemo.checkpoint import ASSETS
-from lmdemo.plots import COLOURS
+from lmdemo.ui.plots import COLOURS
 
 STYLE = ASSETS / "style.css"
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

@@ -12,7 +12,7 @@ from gradio_client import Client
 import lmdemo
 from endpoints import LONG, begin, call, following, is_served_at_once
 from lmdemo.text import detokenize
-from lmdemo.ui.stream import TEXT_INTERVAL
+from lmdemo.ui.events import TEXT_INTERVAL
 
 
 @pytest.fixture(scope="module")

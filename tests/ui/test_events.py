@@ -2,7 +2,7 @@
 
 import time
 
-from lmdemo.ui.stream import throttled
+from lmdemo.ui.events import throttled
 
 
 def test_the_first_comes_at_once_and_the_last_always() -> None:

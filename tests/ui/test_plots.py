@@ -1,8 +1,8 @@
 """Charts draw what was measured, a variant in one colour, and every variant has one."""
 
 import lmdemo
-from lmdemo.plots import COLOURS, size_bars, speed_bars
 from lmdemo.roofline import Limit
+from lmdemo.ui.plots import COLOURS, size_bars, speed_bars
 
 
 def test_every_variant_has_a_colour_of_its_own() -> None:

@@ -6,10 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
-from gradio.context import LocalContext
-
 from lmdemo.errors import LmdemoError
-from lmdemo.server.jobs import Job
 
 Snapshot = TypeVar("Snapshot")
 
@@ -29,7 +26,7 @@ COMPUTING = {**TURN, **AS_SENT, "show_progress": "full", "api_visibility": "priv
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-async def computed(first: Future[Snapshot | None]) -> Snapshot | None:
+async def first_result(first: Future[Snapshot | None]) -> Snapshot | None:
     """A first result, waiting FIRST_WAIT seconds for it at most; None if it is not there.
 
     It waits without a thread: pages that come right after the start would use up all that serve the others.
@@ -59,18 +56,6 @@ def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapsh
         yield waiting
     if ended is not None:
         raise ended
-
-
-def job(kind: str, **asked: object) -> Job:
-    """The job of the event that is being handled, with the seconds that it waited for its turn.
-
-    Gradio tells a handler which event it handles, and keeps the event with the moment it joined the queue until it
-    has ended. Neither is promised, so what is missing costs a figure in the log and no visitor's run.
-    """
-    name = LocalContext.event_id.get(None)
-    queue = getattr(LocalContext.blocks.get(None), "_queue", None)
-    joined = getattr(getattr(queue, "event_ids_to_events", {}).get(name), "enqueue_time", None)
-    return Job(kind, asked, name, None if joined is None else time.monotonic() - joined)
 
 
 def settled(handler: Callable[..., str]) -> Callable[..., Awaitable[str]]:

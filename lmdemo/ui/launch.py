@@ -1,0 +1,52 @@
+"""How the page is served: what `launch` is to be given, and what is put in place once Gradio has made its app."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from starlette.applications import Starlette
+
+from lmdemo.server import gate, health, loader, sessions, tools
+from lmdemo.server.headers import security_headers, threshold
+from lmdemo.server.service import Service
+from lmdemo.ui.theme import STYLE, THEME, VARIANT_COLOURS
+
+# Whose last run is kept, the most recent first; more than can wait. A call of an endpoint counts as one too.
+SESSIONS = 256
+
+
+def launch_options(service: Service, frame_ancestors: str | None = None) -> dict[str, object]:
+    """What `launch` of the page of `service` is to be given.
+
+    Args:
+        service: as given to `build_page`.
+        frame_ancestors: hosts whose pages may frame it, with spaces between; None for all.
+
+    Raises:
+        InputError: `frame_ancestors` is not a list of hosts.
+    """
+    return {
+        "theme": THEME,
+        "css": VARIANT_COLOURS,
+        "css_paths": [STYLE],
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "state_session_capacity": SESSIONS,
+        "mcp_server": tools.INSTALLED,
+        "app_kwargs": {
+            "routes": [loader.ROUTE, health.route(service)],
+            "middleware": gate.middleware(),
+            # made here: what the stack of middleware is built of, Starlette makes once the page is served
+            "lifespan": partial(_lifespan, security_headers(frame_ancestors)),
+        },
+    }
+
+
+@asynccontextmanager
+async def _lifespan(headers: Sequence[tuple[bytes, bytes]], app: Starlette) -> AsyncIterator[None]:
+    """What can be put in place only when Gradio has made its app, and before it is served."""
+    sessions.remember_less(app)
+    async with threshold(app, headers):
+        yield
