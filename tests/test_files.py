@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file, save_model
 import lmdemo
 from lmdemo import training
 from lmdemo.convert import convert
-from lmdemo.plots import size_bars
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
 from lmdemo.ui import api, export, markup, prose
+from lmdemo.ui.plots import size_bars
 
 BOM = b"\xef\xbb\xbf"
 TEXTS = {
