@@ -66,6 +66,14 @@ def check_sums(folder: Path, required: Iterable[str], optional: Iterable[str], n
             )
 
 
+def matches(path: Path, digest: str) -> bool:
+    """Whether a file is the one that `digest` names: its SHA-256 or, of 40 digits, the id of its git blob."""
+    if len(digest) == 64:
+        return _digest(path) == digest
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
+
+
 def write_sums(folder: Path, files: Iterable[str]) -> None:
     """State `files` of `folder` in its SHA256SUMS, in the format of sha256sum."""
     lines = [f"{_digest(folder / file)}  {file}\n" for file in files]

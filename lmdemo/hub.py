@@ -6,7 +6,6 @@ SHA-256 of a large file; of a small one, which the Hub keeps in git, the id of i
 hold is checkpoint.py's business.
 """
 
-import hashlib
 import logging
 import os
 import re
@@ -27,6 +26,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import tqdm
 
+from lmdemo.checksums import matches
 from lmdemo.errors import HubError
 from lmdemo.hub_name import HubName
 from lmdemo.inputs import certificates
@@ -230,7 +230,7 @@ def _in_cache(repo: str, file: str, revision: str | None) -> Path | None:
 
 def _matches(path: Path, stated: RepoSibling) -> bool:
     expected = stated.lfs.sha256 if stated.lfs else stated.blob_id
-    return expected is not None and _digest(path, expected) == expected
+    return expected is not None and matches(path, expected)
 
 
 def _matches_link(path: Path) -> bool:
@@ -240,17 +240,7 @@ def _matches_link(path: Path) -> bool:
     """
     if not path.is_symlink():
         return True
-    expected = path.readlink().name
-    return _digest(path, expected) == expected
-
-
-def _digest(path: Path, like: str) -> str:
-    """The SHA-256 of a file, or the id of its git blob, whichever has the length of `like`."""
-    with path.open("rb") as file:
-        if len(like) == 64:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        content = file.read()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return matches(path, path.readlink().name)
 
 
 def _is_passing(error: BaseException) -> bool:

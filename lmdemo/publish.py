@@ -27,10 +27,12 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 
 from lmdemo.card import CARD, Measured, Stated, complete, measure, measured_here, new_card, read_card
 from lmdemo.checkpoint import MAX_FILE_BYTES, OPTIONAL, REQUIRED, Checkpoint, Located, load
+from lmdemo.checksums import SUMS
 from lmdemo.errors import CheckpointError, HubError
 from lmdemo.hub import STATUSES, hub_error
 from lmdemo.hub_name import HubName
 from lmdemo.inputs import certificates
+from lmdemo.staging import staged
 from lmdemo.variants import TUTORIAL, build_variants
 
 MEASURED_WORDS = 10_000  # read from the test text, at most
@@ -67,9 +69,16 @@ def publish(
         InputError: the certificates that the environment names cannot be read.
     """
     certificates(os.environ)
-    folder, stated = Path(folder), stated or Stated()
-    repo = _repo(name)
-    checkpoint = _read(folder)
+    repo, folder = _repo(name), Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"No folder {folder} to publish; a checkpoint is a folder with {', '.join(REQUIRED)}.")
+    with staged(folder, (*REQUIRED, *OPTIONAL, SUMS, CARD), MAX_FILE_BYTES) as copy:
+        return _publish(copy, str(folder), repo, confirm, private, stated or Stated())
+
+
+def _publish(folder: Path, source: str, repo: str, confirm: Confirm, private: bool, stated: Stated) -> Published:
+    """Publish what lies in `folder`, which nobody else writes to; `source` is what it is called."""
+    checkpoint = load(Located(folder, source))
     card = read_card(folder / CARD, stated) if (folder / CARD).is_file() else None
     _check_access()
     there = _there(repo)
@@ -94,15 +103,6 @@ def _repo(name: str) -> str:
     if parsed.revision not in (None, "main"):
         raise HubError("A model is published on its main branch: owner/name, without a revision.")
     return parsed.repo
-
-
-def _read(folder: Path) -> Checkpoint:
-    if not folder.is_dir():
-        raise CheckpointError(f"No folder {folder} to publish; a checkpoint is a folder with {', '.join(REQUIRED)}.")
-    checkpoint = load(Located(folder, str(folder)))
-    if sum(path.stat().st_size for path in _files(folder)) > MAX_FILE_BYTES:
-        raise CheckpointError(f"{folder} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that could not be pulled again.")
-    return checkpoint
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import lmdemo
+from lmdemo import publish as publishing
 from lmdemo.bench import ROOT
+from lmdemo.checkpoint import locate
 from lmdemo.publish import publish
 from local_hub import Fault, LocalHub
 from local_repos import READER, TOKEN
@@ -172,3 +174,59 @@ def test_private_does_not_change_a_public_model(hub: LocalHub, publishable: Path
     with pytest.raises(lmdemo.HubError, match="exists and is public; --private is for a new model"):
         publish(publishable, name, yes, private=True)
     assert hub.repos[name].commits[-1][0] == sha
+
+
+# --- what is sent is what was checked ----------------------------------------------------------------
+
+LINKS = {"test.txt": "a text", "README.md": "# a card\n", "vocab.txt": "a\n"}
+
+
+@pytest.mark.parametrize("file", LINKS)
+def test_a_link_out_of_the_folder_is_not_followed(
+    hub: LocalHub, publishable: Path, name: str, tmp_path: Path, file: str
+) -> None:
+    (tmp_path / "id_rsa").write_text(LINKS[file])
+    (publishable / file).unlink(missing_ok=True)
+    (publishable / file).symlink_to(Path("..") / "id_rsa")
+    with pytest.raises(lmdemo.CheckpointError, match=f"^{file} of .* is a link that leads out of this folder"):
+        publish(publishable, name, unasked)
+    assert not hub.requests
+
+
+def test_a_link_within_the_folder_is_its_file(hub: LocalHub, publishable: Path, name: str) -> None:
+    (publishable / "test.txt").rename(publishable / "mine.txt")
+    (publishable / "test.txt").symlink_to("mine.txt")
+    publish(publishable, name, unasked)
+    assert hub.repos[name].commits[-1][1]["test.txt"] == (publishable / "mine.txt").read_bytes()
+
+
+def test_what_was_pulled_is_published_again_and_only_if_it_is_what_was_pulled(
+    hub: LocalHub, publishable: Path, name: str
+) -> None:
+    hub.put(name, publishable)
+    snapshot = locate(name).folder  # links to the blobs of the client's cache
+    assert publish(snapshot, f"{name}-again", unasked).commit == hub.repos[f"{name}-again"].commits[-1][0]
+    (snapshot / "test.txt").resolve().write_text("another text \n")
+    with pytest.raises(
+        lmdemo.CheckpointError, match=r"^test\.txt of .* is not the file that the Hub's client put there"
+    ):
+        publish(snapshot, f"{name}-again", yes)
+
+
+@pytest.mark.parametrize("moment", ["_check_replacing", "_measure", "_check_card", "_send"])
+def test_files_replaced_while_it_publishes_change_nothing(
+    hub: LocalHub, publishable: Path, name: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    hub.put(name, publishable)
+    before = {file: (publishable / file).read_bytes() for file in OURS - {"README.md"}}
+    then = getattr(publishing, moment)
+
+    def replaced(*arguments: object, **options: object) -> object:
+        for file in before:
+            (publishable / file).write_bytes(b"other")
+        return then(*arguments, **options)
+
+    monkeypatch.setattr(publishing, moment, replaced)
+    publish(publishable, name, yes)
+    sent = hub.repos[name].commits[-1][1]
+    assert {file: sent[file] for file in before} == before
