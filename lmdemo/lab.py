@@ -66,11 +66,12 @@ class Lab:
     def __init__(self, checkpoint: Checkpoint, turn: AbstractContextManager | None = None) -> None:
         """Build and measure the variants of `checkpoint`; labs that share `turn` compute one at a time."""
         self.checkpoint = checkpoint
-        self.models, self.unavailable = build_available(checkpoint.model)
-        self.sizes = sizes(self.models)
+        self._turn = turn or threading.Lock()
+        self.models, self.unavailable = build_available(checkpoint.model, self._turn)
+        with self._turn:
+            self.sizes = sizes(self.models)
         self.machine = this_machine()
         self.limits: Mapping[str, Limit] = {}  # measured with the first results
-        self._turn = turn or threading.Lock()
         self._unstarted = threading.Lock()  # whoever takes it starts the first results; it is never given back
         # what a visitor finds on arrival, computed once in the background; None if it could not be
         self.example: Future[Generation | None] = Future()

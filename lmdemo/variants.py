@@ -13,7 +13,7 @@ Reference: the tutorial "Dynamic Quantization on an LSTM Word Language Model" (p
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from inspect import getdoc
 from types import MappingProxyType
@@ -126,19 +126,27 @@ def build_variants(model: LSTMModel, names: Iterable[str] = tuple(_TABLE)) -> di
     return {name: _build(name, model) for name in check_names(names)}
 
 
-def build_available(model: LSTMModel) -> tuple[dict[str, nn.Module], dict[str, str]]:
+def build_available(
+    model: LSTMModel, turn: AbstractContextManager | None = None
+) -> tuple[dict[str, nn.Module], dict[str, str]]:
     """All variants that this platform can build, and for each of the others the reason.
+
+    Args:
+        turn: entered for each variant anew, so that nobody who waits for it waits for all of them.
 
     Raises:
         VariantError: one of the tutorial's two is not among them.
     """
-    built, unavailable = build_variants(model, TUTORIAL), {}
-    for name in _TABLE.keys() - built.keys():
+    built, unavailable = {}, {}
+    for name in _TABLE:
         try:
-            built[name] = _build(name, model)
+            with turn or nullcontext():
+                built[name] = _build(name, model)
         except VariantError as error:
+            if name in TUTORIAL:
+                raise
             unavailable[name] = str(error)
-    return {name: built[name] for name in _TABLE if name in built}, unavailable
+    return built, unavailable
 
 
 def check_names(names: Iterable[str]) -> list[str]:

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 import lmdemo
+from lmdemo import variants
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import EXAMPLE_PARTS, Lab
 
@@ -34,6 +36,28 @@ def test_steps_of_two_computations_never_overlap(lab: Lab) -> None:
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_each_variant_is_built_in_a_turn_of_its_own(
+    bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    class Turn(AbstractContextManager):
+        taken, under_way = 0, False
+
+        def __enter__(self) -> None:
+            self.taken, self.under_way = self.taken + 1, True
+
+        def __exit__(self, *_: object) -> None:
+            self.under_way = False
+
+    turn = Turn()
+    build = variants._build
+    monkeypatch.setattr(variants, "_build", lambda *what: held.append(turn.under_way) or build(*what))
+    Lab(bundled, turn)
+    assert held == [True] * len(lmdemo.VARIANTS)
+    assert turn.taken == len(lmdemo.VARIANTS) + 1  # and one for the sizes
 
 
 def test_a_visitor_who_leaves_in_the_middle_holds_nothing(lab: Lab) -> None:

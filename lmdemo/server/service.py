@@ -119,8 +119,7 @@ class Service:
         try:
             located = locate(pull.request.source, report)
             self._state = bundled, replace(pull, phase=Phase.PREPARING)
-            with self._turn:  # it computes: no figure is taken meanwhile
-                lab = Lab(load(located), self._turn)
+            lab = Lab(load(located), self._turn)  # which takes turns to compute; nobody waits for the reading
             lab.start()
             lab.evaluation.result()
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)

@@ -1,5 +1,6 @@
 """Which checkpoint is in service while one is pulled, and what is said about it."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import lmdemo
+from lmdemo.checkpoint import Located
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
+from lmdemo.server import service as service_module
 from lmdemo.server.service import Phase, Request, Service, request_from
 from local_hub import Fault, LocalHub
 
@@ -89,6 +92,28 @@ def test_a_pull_that_fails_leaves_the_bundled_in_service(
     assert settled(service) is Phase.REFUSED
     assert sentence in service.state[1].problem
     assert service.lab.checkpoint.source == "bundled"
+
+
+def test_a_model_is_read_while_another_computation_has_the_turn(
+    hub: LocalHub, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = threading.Event()
+    load = service_module.load
+
+    def then_told(located: Located) -> lmdemo.Checkpoint:
+        checkpoint = load(located)
+        read.set()
+        return checkpoint
+
+    monkeypatch.setattr(service_module, "load", then_told)
+    hub.repos["someone/read"] = hub.repos[NAME]
+    service = Service(Request(f"someone/read@{sha}", "LMDEMO_MODEL"))
+    bundled = service.lab
+    with service._turn:
+        service.start()
+        assert read.wait(60)
+    assert settled(service) is Phase.SERVING
+    assert bundled.evaluation.result(timeout=60) is not None
 
 
 def test_what_is_neither_a_folder_nor_a_name_is_refused_at_once() -> None:
