@@ -199,8 +199,9 @@ class _Reading:
 
     def __init__(self, model: nn.Module, ids: Tensor, window: int) -> None:
         self.runner, self.ids, self.window = runner(model), ids, window
-        self.runner.prepare_reading()
-        self.windows = math.ceil((len(ids) - 1) / window)
+        words = len(ids) - 1
+        self.runner.prepare_reading({min(window, words), words % window or window})
+        self.windows = math.ceil(words / window)
         self.position = 0
         self.total = 0.0  # negative log-likelihood, nats
         self.seconds = 0.0

@@ -9,7 +9,9 @@ It knows nothing of sampling, loss or time. `torch.inference_mode` is the caller
 to a thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,11 @@ from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 from lmdemo import onednn
-from lmdemo.packed import ROWS, PackedLSTMModel, fastest
+from lmdemo.choosing import ROWS, Decode, RowsDecoder, pieces
+from lmdemo.packed import PackedLSTMModel, sample_run
+
+_linear = torch.ops.quantized.linear_dynamic.default
+_ROWS_DECODERS: WeakKeyDictionary[nn.Module, RowsDecoder] = WeakKeyDictionary()  # of quantized models
 
 
 class Runner:
@@ -30,16 +36,16 @@ class Runner:
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
         output = self._lstm_outputs(torch.tensor([word]))  # (1, nhid)
-        return self._decode(output).view(-1)
+        return self._decode(output, output).view(-1)
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
         """Read a window ids (T,); the logits after each word in pieces (rows, ntoken), which may be overwritten."""
         output = self._lstm_outputs(ids)  # (T, nhid)
-        for start in range(0, len(output), ROWS):
-            yield self._decode(output[start : start + ROWS])
+        for piece in pieces(len(output)):
+            yield self._decode(output[piece], output)
 
-    def prepare_reading(self) -> None:
-        """Find out now what the first reading would find out, so that no timing pays for it."""
+    def prepare_reading(self, lengths: Iterable[int]) -> None:
+        """Find out now what reading windows of these lengths would find out at first, so that no timing pays for it."""
 
     def prefill(self, ids: Tensor) -> None:
         """Read ids (T,), a prompt, for the hidden state alone: no logits are made."""
@@ -49,8 +55,9 @@ class Runner:
         output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)
         return output.squeeze(1)  # (T, nhid)
 
-    def _decode(self, output: Tensor) -> Tensor:
-        return self.model.decoder(output)
+    def _decode(self, rows: Tensor, _window: Tensor) -> Tensor:
+        """Logits (n, ntoken) of rows (n, nhid) of a window's outputs (T, nhid)."""
+        return self.model.decoder(rows)
 
 
 class PackedRunner(Runner):
@@ -60,8 +67,11 @@ class PackedRunner(Runner):
         output, self.hidden = self.model.step(self.model.encoder.weight[word : word + 1], self.hidden)
         return self.model.decode_word(output).view(-1)
 
-    def _decode(self, output: Tensor) -> Tensor:
-        return self.model.decode_rows(output)
+    def prepare_reading(self, lengths: Iterable[int]) -> None:
+        self.model.decode_rows.prepare(lengths)
+
+    def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
+        return self.model.decode_rows(rows, window)
 
 
 class QuantizedRunner(Runner):
@@ -71,34 +81,15 @@ class QuantizedRunner(Runner):
         super().__init__(model)
         self._lstm = [weights.param for weights in model.rnn._all_weight_values]
         self._decoder = model.decoder._packed_params._packed_params
-        self._linear = torch.ops.quantized.linear_dynamic.default
         # (ntoken, 1, ninp): a slice of it is a word as the LSTM takes it, without a lookup
         self._rows = model.encoder.weight.detach().unsqueeze(1) if isinstance(model.encoder, nn.Embedding) else None
 
     def step(self, word: int) -> Tensor:
         row = self.model.encoder(torch.tensor([[word]])) if self._rows is None else self._rows[word : word + 1]
-        return self._linear(self._lstm_forward(row).view(1, -1), self._decoder, True).view(-1)
+        return _linear(self._lstm_forward(row).view(1, -1), self._decoder, True).view(-1)
 
-    def prepare_reading(self) -> None:
-        with torch.inference_mode():
-            _rows_decoder(self.model)
-
-    def read(self, ids: Tensor) -> Iterator[Tensor]:
-        """As `Runner.read`, the activations of a window quantized with one scale although they come in pieces."""
-        output = self._lstm_outputs(ids)  # (T, nhid)
-        decode = _rows_decoder(self.model)
-        if isinstance(decode, onednn.Int8Linear):
-            scale = onednn.activation_scale(output)
-            for start in range(0, len(output), ROWS):
-                yield decode(output[start : start + ROWS], *scale)
-        elif len(output) <= ROWS:
-            yield self._decode(output)
-        else:
-            # The engine takes the scale from the extremes of a call: two rows, one of the least and one of the
-            # greatest value of the whole window, go along with each piece. One row could not hold both at nhid 1.
-            extremes = torch.stack(torch.aminmax(output)).unsqueeze(1).expand(2, output.shape[1])
-            for start in range(0, len(output), ROWS):
-                yield self._decode(torch.cat([output[start : start + ROWS], extremes]))[:-2]
+    def prepare_reading(self, lengths: Iterable[int]) -> None:
+        _rows_decoder(self.model).prepare(lengths)
 
     def _lstm_outputs(self, ids: Tensor) -> Tensor:
         return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)
@@ -122,22 +113,36 @@ class QuantizedRunner(Runner):
         self.hidden = tuple(hidden)
         return output
 
-    def _decode(self, output: Tensor) -> Tensor:
-        return self._linear(output, self._decoder, True)  # reduce_range, as the module has it
+    def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
+        return _rows_decoder(self.model)(rows, window)
 
 
-def _rows_decoder(model: nn.Module) -> onednn.Int8Linear | DynamicQuantizedLinear:
-    """The faster of oneDNN's kernel and the engine's own for a piece of rows, found at the first reading and kept."""
-    found = getattr(model, "_rows_decoder", None)
-    if found is None:
-        found = model.decoder
-        if onednn.available():
-            packed, example = onednn.Int8Linear(model.decoder, ROWS), torch.rand(ROWS, model.config.nhid)
-            ways = {"engine": lambda: model.decoder(example), "oneDNN": lambda: packed(example, 0.01, 0)}
-            _, choice = fastest("decoder", ways)
-            found = packed if choice.chosen == "oneDNN" else found
-        model.__dict__["_rows_decoder"] = found  # no module of the model: it is not in the state dict
-    return found
+def _rows_decoder(model: nn.Module) -> RowsDecoder:
+    """The decoder of a quantized model for windows: the engine's own kernel or oneDNN's, made once for a model.
+
+    In an engine that uses more bits for activations than oneDNN's kernel here, the engine's own is the only way.
+    """
+    if model not in _ROWS_DECODERS:
+        with torch.inference_mode():
+            _, outputs, _ = sample_run(model)
+            ways: dict[str, Decode] = {"stock": partial(engine_decode, model.decoder)}
+            if onednn.available():
+                ways["packed by oneDNN"] = onednn.Int8Linear(model.decoder, ROWS)
+            _ROWS_DECODERS[model] = RowsDecoder("int8 decoder", ways, outputs)
+    return _ROWS_DECODERS[model]
+
+
+def engine_decode(decoder: DynamicQuantizedLinear, rows: Tensor, window: Tensor) -> Tensor:
+    """Logits (n, ntoken) of rows (n, nhid) of a window (T, nhid), quantized with the scale of the window.
+
+    The engine takes the scale from the extremes of a call: two rows, one of the least and one of the greatest value
+    of the whole window, go along with a piece of it. One row could not hold both at nhid 1.
+    """
+    weights = decoder._packed_params._packed_params
+    if len(rows) == len(window):
+        return _linear(rows, weights, True)  # reduce_range, as the module has it
+    extremes = torch.stack(torch.aminmax(window)).unsqueeze(1).expand(2, rows.shape[1])
+    return _linear(torch.cat([rows, extremes]), weights, True)[:-2]
 
 
 def runner(model: nn.Module) -> Runner:

@@ -17,15 +17,13 @@ LEAST, MOST = 0, 127  # the integers that an activation may become: 7 of 8 bits,
 SMALLEST_SCALE = 6.1e-5
 NO_SCALE = 0.1  # where all activations are 0, and any would do
 
-Decode = Callable[[Tensor], Tensor]  # (rows, inputs) -> (rows, outputs)
-
 
 def available() -> bool:
-    """Whether this build of torch has oneDNN."""
-    return torch.backends.mkldnn.is_available()
+    """Whether this build of torch has oneDNN, and it is not turned off."""
+    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
 
 
-def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Decode:
+def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:
     """`F.linear` with a weight packed for about `rows` rows at a time."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     linear = torch.ops.mkldnn._linear_pointwise.default
@@ -45,8 +43,11 @@ class Int8Linear:
         self._bias = layer.bias()
         self._linear = torch.ops.onednn.qlinear_pointwise.default
 
-    def __call__(self, inputs: Tensor, scale: float, zero_point: int) -> Tensor:
-        """From (rows, inputs) to (rows, outputs), the activations quantized with what `activation_scale` gave."""
+    def __call__(self, inputs: Tensor, window: Tensor) -> Tensor:
+        """From (rows, inputs) to (rows, outputs), the activations quantized with the scale of the window of which these
+        are rows.
+        """
+        scale, zero_point = activation_scale(window)
         integers = torch.round(inputs * (1 / scale)).add_(zero_point).clamp_(LEAST, MOST).to(torch.uint8)
         packed, scales, zero_points = self._packed, self._scales, self._zero_points
         return self._linear(

@@ -3,42 +3,29 @@
 The stock path is slow for reasons that are not fp32's fault. For one word, `F.linear` multiplies in a way that some
 libraries do at a fraction of memory speed, and `nn.LSTM` under oneDNN repacks its weights at
 every call; for a window, `F.linear` packs the decoder's weight anew each time. Here each of these three pieces of
-work has a few ways of doing it. Building a model times them on this machine and keeps the fastest; the choice can
-be read from `PackedLSTMModel.choices`. Outputs are those of the stock model up to the order of sums.
+work has a few ways of doing it, of which the fastest on this machine is kept (choosing.py); what was chosen can be
+read from `PackedLSTMModel.choices`. Outputs are those of the stock model up to the order of sums.
 
 It knows nothing of words, sampling or loss.
 
 Reference: https://github.com/pytorch/pytorch/issues/96643 (the slow product)
 """
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lmdemo import onednn
+from lmdemo.choosing import ROWS, Choice, Decode, RowsDecoder, choose
 from lmdemo.model import Hidden, LSTMModel
-from lmdemo.onednn import Decode
 
 PANEL = 16  # rows of a weight that are multiplied at a time, for one word
-ROWS = 100  # of a decoder's product timed, and done at a time when reading
-TRIALS = 7  # of each way; the median counts
+SEED = 0  # of the words whose numbers stand for the real ones
 
+Product = Callable[[Tensor], Tensor]  # a row (1, inputs) -> (1, outputs)
 Step = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # (1, ninp) and a state -> (1, nhid) and the next state
-Way = TypeVar("Way", bound=Callable)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One piece of work, the way that was fastest here, and what each way took."""
-
-    work: str
-    chosen: str
-    seconds: Mapping[str, float]  # median of one call, by way; "stock" is PyTorch's own
 
 
 class PackedLSTMModel(nn.Module):
@@ -53,10 +40,17 @@ class PackedLSTMModel(nn.Module):
         self.drop, self.encoder, self.rnn, self.decoder = model.drop, model.encoder, model.rnn, model.decoder
         with torch.inference_mode():
             lstm, decoder = (_bytes(module) for module in (model.rnn, model.decoder))
-            self.step, step = _fastest_step(model, others=decoder)
-            self.decode_word, word = _fastest_word_decoder(model.decoder, others=lstm)
-            self.decode_rows, rows = _fastest_rows_decoder(model.decoder)
-        self.choices: tuple[Choice, ...] = (step, word, rows)
+            embedded, outputs, hidden = sample_run(model)
+            self.step, step = _choose_step(model, embedded[-1:], hidden, others=decoder)
+            self.decode_word, word = _choose_word_decoder(model.decoder, outputs[-1:], others=lstm)
+            self.decode_rows = _rows_decoder(model.decoder, outputs)
+        self.decode_rows.prepare([ROWS])
+        self._choices = step, word
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What was chosen: the step, the decoder of one word, and the decoder of as many words as were read so far."""
+        return *self._choices, *self.decode_rows.choices
 
     def forward(self, input: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """As `LSTMModel.forward`: ids (T, B) and a state to logits (T, B, ntoken) and the next state."""
@@ -64,33 +58,43 @@ class PackedLSTMModel(nn.Module):
             output, hidden = self.step(self.encoder(input[0]), hidden)  # (1, nhid)
             return self.decode_word(output).unsqueeze(0), hidden
         output, hidden = self.rnn(self.encoder(input), hidden)  # (T, B, nhid)
-        return self.decode_rows(output.flatten(0, 1)).view(*input.shape, -1), hidden
+        rows = output.flatten(0, 1)
+        return self.decode_rows(rows, rows).view(*input.shape, -1), hidden
 
     init_hidden = LSTMModel.init_hidden  # which needs the configuration alone
 
 
-def _fastest_word_decoder(decoder: nn.Linear, others: int) -> tuple[Decode, Choice]:
+def sample_run(model: nn.Module) -> tuple[Tensor, Tensor, Hidden]:
+    """Numbers like the real ones: `ROWS` words drawn at random, embedded (ROWS, ninp), the LSTM's outputs (ROWS, nhid)
+    for them, and the state it is left in.
+    """
+    ids = torch.randint(model.config.ntoken, (ROWS, 1), generator=torch.Generator().manual_seed(SEED))
+    embedded = model.encoder(ids)  # (ROWS, 1, ninp)
+    outputs, hidden = model.rnn(embedded, model.init_hidden(1))
+    return embedded.squeeze(1), outputs.squeeze(1), hidden
+
+
+def _choose_word_decoder(decoder: nn.Linear, output: Tensor, others: int) -> tuple[Product, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
     transposed, panels = weight.t().contiguous(), _Panels(weight, bias)
-    ways: dict[str, Decode] = {
+    ways: dict[str, Product] = {
         "stock": lambda output: F.linear(output, weight, bias),
         "transposed weight": lambda output: torch.addmm(bias, output, transposed),
         f"panels of {PANEL}": panels,
     }
-    return fastest("decoder, one word", ways, torch.zeros(1, weight.shape[1]), others=others)
+    return choose("decoder, one word", ways, output, others=others)
 
 
-def _fastest_rows_decoder(decoder: nn.Linear) -> tuple[Decode, Choice]:
+def _rows_decoder(decoder: nn.Linear, outputs: Tensor) -> RowsDecoder:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
-    ways: dict[str, Decode] = {"stock": lambda output: F.linear(output, weight, bias)}
+    ways: dict[str, Decode] = {"stock": lambda rows, _: F.linear(rows, weight, bias)}
     if onednn.available():
-        ways["packed by oneDNN"] = onednn.packed_linear(weight, bias, ROWS)
-    return fastest(f"decoder, {ROWS} words", ways, torch.zeros(ROWS, weight.shape[1]))
+        packed = onednn.packed_linear(weight, bias, ROWS)
+        ways["packed by oneDNN"] = lambda rows, _: packed(rows)
+    return RowsDecoder("decoder", ways, outputs)
 
 
-def _fastest_step(model: LSTMModel, others: int) -> tuple[Step, Choice]:
-    hidden = (torch.zeros(model.config.nlayers, 1, model.config.nhid),) * 2
-
+def _choose_step(model: LSTMModel, word: Tensor, hidden: Hidden, others: int) -> tuple[Step, Choice]:
     def stock(word: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         output, hidden = model.rnn(word.unsqueeze(0), hidden)
         return output[0], hidden
@@ -100,7 +104,7 @@ def _fastest_step(model: LSTMModel, others: int) -> tuple[Step, Choice]:
         "a transposed product a layer": _OneProductALayer(model.rnn, _transposed),
         f"a product in panels of {PANEL} a layer": _OneProductALayer(model.rnn, _Panels),
     }
-    return fastest("LSTM, one word", ways, torch.zeros(1, model.config.ninp), hidden, others=others)
+    return choose("LSTM, one word", ways, word, hidden, others=others)
 
 
 class _Panels:
@@ -126,7 +130,7 @@ class _Panels:
         return products.view(1, -1)[:, : self.rows]
 
 
-def _transposed(weight: Tensor, bias: Tensor) -> Decode:
+def _transposed(weight: Tensor, bias: Tensor) -> Product:
     transposed = weight.t().contiguous()
     return lambda row: torch.addmm(bias, row, transposed)
 
@@ -138,9 +142,9 @@ class _OneProductALayer:
     The gates are reordered to i, f, o, g, so that the three under a sigmoid lie side by side.
     """
 
-    def __init__(self, rnn: nn.LSTM, arrange: Callable[[Tensor, Tensor], Decode]) -> None:
+    def __init__(self, rnn: nn.LSTM, arrange: Callable[[Tensor, Tensor], Product]) -> None:
         self.width = rnn.hidden_size
-        self.products: list[Decode] = []  # each from (1, layer's input + nhid) to (1, 4 nhid)
+        self.products: list[Product] = []  # each from (1, layer's input + nhid) to (1, 4 nhid)
         for layer in range(rnn.num_layers):
             w_ih, w_hh, b_ih, b_hh = (
                 getattr(rnn, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -169,23 +173,3 @@ def _sigmoids_first(gates: Tensor) -> Tensor:
 
 def _bytes(module: nn.Module) -> int:
     return sum(parameter.nbytes for parameter in module.parameters())
-
-
-def fastest(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
-    """Time each way on the example, in turns, and keep the one with the least median.
-
-    Between two calls `others` bytes are read, as the rest of a model's weights are between two words: what is left in
-    the caches decides which way is fastest.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    elsewhere = torch.zeros(max(1, others // 4))
-    for trial in range(TRIALS + 1):
-        for name, way in ways.items():
-            elsewhere.max()
-            began = time.perf_counter()
-            way(*example)
-            if trial:  # the first call of each is a warm-up
-                seconds[name].append(time.perf_counter() - began)
-    medians = {name: sorted(times)[TRIALS // 2] for name, times in seconds.items()}
-    chosen = min(medians, key=medians.__getitem__)
-    return ways[chosen], Choice(work, chosen, medians)

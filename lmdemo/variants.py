@@ -29,6 +29,7 @@ from torch.ao.quantization import (
     per_channel_dynamic_qconfig,
 )
 
+from lmdemo.engine import engine
 from lmdemo.errors import VariantError
 from lmdemo.model import LSTMModel
 from lmdemo.packed import PackedLSTMModel
@@ -66,7 +67,7 @@ def int8(model: LSTMModel) -> nn.Module:
 
     The embedding stays in fp32.
     """
-    with _deprecations_silenced():
+    with _quantizing():
         # in place, on a copy that shares its weights with fp32: the call alone would copy the embedding too
         return torch.ao.quantization.quantize_dynamic(
             _sharing_weights(model), {nn.LSTM, nn.Linear}, dtype=torch.qint8, inplace=True
@@ -170,8 +171,7 @@ def _build(name: str, model: LSTMModel) -> nn.Module:
         with torch.inference_mode():
             variant(torch.zeros(2, 1, dtype=torch.int64), variant.init_hidden(1))
     except (RuntimeError, ValueError) as error:
-        engine = torch.backends.quantized.engine
-        raise VariantError(f"{name} cannot run here: the quantized engine {engine} does not support it.") from error
+        raise VariantError(f"{name} cannot run here: the quantized engine {engine()} does not support it.") from error
     return variant
 
 
@@ -187,7 +187,7 @@ def _require_replaced(name: str, variant: nn.Module) -> None:
 def square_linear(width: int) -> nn.Module:
     """An int8 linear layer of `width` × `width`, to measure how fast this machine multiplies such matrices."""
     layer = nn.Sequential(nn.Linear(width, width, bias=False))
-    with _deprecations_silenced():
+    with _quantizing():
         return torch.ao.quantization.quantize_dynamic(layer, {nn.Linear}, dtype=torch.qint8)[0]
 
 
@@ -220,7 +220,7 @@ def quantized_weights(model: nn.Module) -> list[QuantizedWeight]:
 
 
 def _with_configs(model: LSTMModel, configs: Mapping[type[nn.Module], object]) -> nn.Module:
-    with _deprecations_silenced():
+    with _quantizing():
         return torch.ao.quantization.quantize_dynamic(_sharing_weights(model), dict(configs), inplace=True)
 
 
@@ -230,8 +230,10 @@ def _sharing_weights(model: LSTMModel) -> LSTMModel:
 
 
 @contextmanager
-def _deprecations_silenced() -> Iterator[None]:
+def _quantizing() -> Iterator[None]:
+    """The engine is chosen, and the deprecations are silent."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"torch\.ao\.quantization is deprecated", DeprecationWarning)
         warnings.filterwarnings("ignore", r"torch\.quantize_per_tensor, .* are deprecated", UserWarning)
+        engine()
         yield

@@ -1,6 +1,7 @@
 """Runners give what the model's own forward gives, and fp32-packed what fp32 gives."""
 
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lmdemo
-from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, runner
+from lmdemo.choosing import ROWS, pieces
+from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, engine_decode, runner
 from lmdemo.onednn import Int8Linear, activation_scale
-from lmdemo.packed import ROWS, PackedLSTMModel
+from lmdemo.packed import PackedLSTMModel
 
 IDS = torch.arange(3, 3 + 13 * 230, 13)
 
@@ -47,35 +49,22 @@ def test_windows_in_pieces_are_the_forwards(models: dict[str, torch.nn.Module], 
         for start in range(0, len(IDS), window):
             ids = IDS[start : start + window]
             expected, hidden = model(ids.unsqueeze(1), hidden)
-            pieces = [piece.clone() for piece in running.read(ids)]
-            assert max(map(len, pieces)) <= ROWS
-            assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+            read = [piece.clone() for piece in running.read(ids)]
+            assert max(map(len, read)) <= ROWS
+            assert torch.allclose(torch.cat(read), expected.squeeze(1), atol=2e-5)
 
 
-@pytest.mark.parametrize("decoder", ["engine", "oneDNN"])
-@pytest.mark.parametrize("name", ["int8", "int8-per-channel"])
-def test_both_kernels_of_int8_are_the_forwards(bundled: lmdemo.Checkpoint, name: str, decoder: str) -> None:
-    """Whichever was faster here: the same integers, and one scale for the activations of a window."""
-    model = lmdemo.build_variants(bundled.model, [name])[name]
-    model.__dict__["_rows_decoder"] = model.decoder if decoder == "engine" else Int8Linear(model.decoder, ROWS)
-    with torch.inference_mode():
-        expected, _ = model(IDS.unsqueeze(1), model.init_hidden(1))
-        pieces = [piece.clone() for piece in runner(model).read(IDS)]
-    assert len(pieces) == 3
-    assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
-
-
-@pytest.mark.parametrize("decoder", ["engine", "oneDNN"])
-def test_one_hidden_unit_is_enough(decoder: str) -> None:
+def test_one_hidden_unit_is_enough() -> None:
     torch.manual_seed(0)
     fp32 = lmdemo.LSTMModel(50, 6, 1, 1).eval()
     model = lmdemo.build_variants(fp32, ["int8"])["int8"]
-    model.__dict__["_rows_decoder"] = model.decoder if decoder == "engine" else Int8Linear(model.decoder, ROWS)
     ids = IDS % 50
     with torch.inference_mode():
-        expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
-        pieces = [piece.clone() for piece in runner(model).read(ids)]
-    assert torch.allclose(torch.cat(pieces), expected.squeeze(1), atol=2e-5)
+        outputs, _ = model.rnn(model.encoder(ids.unsqueeze(1)), model.init_hidden(1))
+        expected, window = model.decoder(outputs).squeeze(1), outputs.squeeze(1)
+        for decode in (partial(engine_decode, model.decoder), Int8Linear(model.decoder, ROWS)):
+            found = torch.cat([decode(window[piece], window) for piece in pieces(len(window))])
+            assert torch.allclose(found, expected, atol=2e-5)
 
 
 @given(st.lists(st.integers(-(10**6), 10**6).map(lambda value: value / 128), min_size=1, max_size=20))
@@ -95,7 +84,7 @@ def test_the_scale_of_activations_is_torchs(values: list[float]) -> None:
 def test_what_was_found_out_is_not_part_of_the_model(bundled: lmdemo.Checkpoint) -> None:
     model = lmdemo.build_variants(bundled.model, ["int8"])["int8"]
     before = lmdemo.serialized_size(model)
-    runner(model).prepare_reading()
+    runner(model).prepare_reading([25, 230])
     assert lmdemo.serialized_size(model) == before
 
 

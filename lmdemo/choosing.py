@@ -1,0 +1,123 @@
+"""Ways of doing one piece of work: those that give the same numbers, and of them the one that is fastest here.
+
+The first way is PyTorch's own. Another takes part only if its output on numbers like the real ones is that of the
+first, to rounding; only then does the clock decide. So what is chosen changes how long a result takes, and not the
+result. It knows nothing of what is computed.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+ROWS = 100  # of a decoder's product done at a time when reading
+TRIALS = 7  # of each way; the median counts
+ROUNDING = 1e-5  # of the greatest number in an output; 8-bit integers that differ by one somewhere lie beyond it
+
+Decode = Callable[[Tensor, Tensor], Tensor]  # rows (n, nhid) of a window (T, nhid), the window -> logits (n, ntoken)
+Way = TypeVar("Way", bound=Callable)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One piece of work, the way that was fastest here, and what each way took."""
+
+    work: str
+    chosen: str
+    seconds: Mapping[str, float]  # median of one call, by way; "stock" is PyTorch's own
+
+
+def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
+    """Of the ways whose output on the example is that of the first, to rounding, the one with the least median time.
+
+    Between two timed calls `others` bytes are read, as the rest of a model's weights are between two words: what is
+    left in the caches decides which way is fastest.
+    """
+    seconds = _median_seconds(same(ways, *example), example, others)
+    chosen = min(seconds, key=seconds.__getitem__)
+    return ways[chosen], Choice(work, chosen, seconds)
+
+
+def same(ways: Mapping[str, Way], *example: object) -> dict[str, Way]:
+    """The first of the ways, and the others whose output on the example is its output to rounding."""
+    (first, stock), *others = ways.items()
+    expected = list(_tensors(stock(*example)))
+    return {first: stock} | {
+        name: way
+        for name, way in others
+        if all(_equal(one, other) for one, other in zip(expected, _tensors(way(*example)), strict=True))
+    }
+
+
+class RowsDecoder:
+    """Logits of the rows of a window, by the way that is fastest for as many rows.
+
+    A way is chosen when rows of such a number are first decoded, or by `prepare`, and kept. A window of more than
+    `ROWS` rows comes in pieces; since an 8-bit decoder then needs the whole window's extremes with each piece, pieces
+    are another work than windows of as many rows.
+    """
+
+    def __init__(self, work: str, ways: Mapping[str, Decode], example: Tensor) -> None:
+        """`example` (ROWS, nhid) is output of the model's LSTM."""
+        self._work, self._example = work, example
+        self._ways = same(ways, example, example)  # what never takes part is not kept either
+        self._chosen: dict[tuple[int, bool], tuple[Decode, Choice]] = {}
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What was chosen so far."""
+        return tuple(choice for _, choice in self._chosen.values())
+
+    def __call__(self, rows: Tensor, window: Tensor) -> Tensor:
+        """From rows (n, nhid) of a window (T, nhid) to (n, ntoken)."""
+        return self._way(len(rows), len(rows) < len(window))(rows, window)
+
+    def prepare(self, lengths: Iterable[int]) -> None:
+        """Choose for all pieces of windows of these lengths, so that no timing pays for it."""
+        with torch.inference_mode():
+            for length in lengths:
+                for piece in pieces(length):
+                    self._way(piece.stop - piece.start, length > ROWS)
+
+    def _way(self, count: int, of_more: bool) -> Decode:
+        key = min(count, ROWS), of_more
+        if key not in self._chosen:
+            rows = self._example[: key[0]]
+            window = torch.cat([rows, self._example]) if of_more else rows
+            work = f"{self._work}, {key[0]} words{' of a longer window' if of_more else ''}"
+            self._chosen[key] = choose(work, self._ways, rows, window)
+        return self._chosen[key][0]
+
+
+def pieces(length: int) -> Iterator[slice]:
+    """A window of so many rows cut into pieces of at most `ROWS`."""
+    return (slice(start, min(start + ROWS, length)) for start in range(0, length, ROWS))
+
+
+def _median_seconds(ways: Mapping[str, Callable], example: tuple[object, ...], others: int) -> dict[str, float]:
+    """Of a call of each way, in turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    elsewhere = torch.zeros(max(1, others // 4))
+    for trial in range(TRIALS + 1):
+        for name, way in ways.items():
+            elsewhere.max()
+            began = time.perf_counter()
+            way(*example)
+            if trial:  # the first call of each is a warm-up
+                seconds[name].append(time.perf_counter() - began)
+    return {name: sorted(times)[TRIALS // 2] for name, times in seconds.items()}
+
+
+def _tensors(output: Tensor | tuple) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    else:
+        for part in output:
+            yield from _tensors(part)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool((one - other).abs().max() <= ROUNDING * one.abs().max())

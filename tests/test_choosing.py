@@ -1,0 +1,116 @@
+"""Of several ways the clock chooses one, and only among those that give the same numbers."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+import lmdemo
+from lmdemo import choosing
+from lmdemo.choosing import ROWS, RowsDecoder, choose, pieces
+from lmdemo.inference import runner
+from lmdemo.packed import PackedLSTMModel, sample_run
+
+Force = Callable[[str], None]
+
+
+@pytest.fixture
+def force(monkeypatch: pytest.MonkeyPatch) -> Force:
+    """Let the clock prefer a way wherever it takes part."""
+
+    def force(way: str) -> None:
+        def seconds(ways: Mapping[str, Callable], *_: object) -> dict[str, float]:
+            return {name: 0.0 if name == way else 1.0 for name in ways}
+
+        monkeypatch.setattr(choosing, "_median_seconds", seconds)
+
+    return force
+
+
+def test_the_least_median_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    medians = {"stock": 3.0, "another": 1.0, "a third": 2.0}
+    monkeypatch.setattr(choosing, "_median_seconds", lambda *_: medians)
+    way, choice = choose("work", dict.fromkeys(medians, abs), torch.ones(3))
+    assert (choice.work, choice.chosen, choice.seconds) == ("work", "another", medians)
+    assert way is abs
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda x: x * 1.001, lambda x: x[:1], lambda x: x * torch.nan, lambda x: x + (x == x.max()) * 1e-3],
+    ids=["a thousandth", "another shape", "no number", "one number"],
+)
+def test_a_way_that_gives_other_numbers_is_refused_however_fast(wrong: Callable[[Tensor], Tensor]) -> None:
+    def stock(x: Tensor) -> Tensor:
+        time.sleep(0.002)
+        return x.sin()
+
+    way, choice = choose("work", {"stock": stock, "wrong": lambda x: wrong(x.sin())}, torch.arange(1.0, 50.0))
+    assert way is stock
+    assert list(choice.seconds) == ["stock"]
+
+
+def test_every_number_of_rows_has_a_choice_of_its_own_and_they_are_bounded(force: Force) -> None:
+    force("twice the half")
+    ways = {"stock": lambda rows, _: rows.sin(), "twice the half": lambda rows, _: (rows.sin() / 2) * 2}
+    decoder = RowsDecoder("work", ways, torch.rand(ROWS, 3))
+    decoder.prepare([25, 230, 7])
+    works = {"work, 25 words", f"work, {ROWS} words of a longer window", "work, 30 words of a longer window"}
+    assert {choice.work for choice in decoder.choices} == works | {"work, 7 words"}
+    assert {choice.chosen for choice in decoder.choices} == {"twice the half"}
+    decoder.prepare(range(1, 1_001))
+    assert len(decoder.choices) == 2 * ROWS
+    rows = torch.rand(3 * ROWS, 3)
+    assert torch.equal(torch.cat([decoder(rows[piece], rows) for piece in pieces(len(rows))]), rows.sin())
+
+
+@pytest.mark.parametrize("window", [25, 230])
+@pytest.mark.parametrize("name", ["fp32-packed", "int8", "int8-per-channel"])
+def test_the_loss_is_the_same_whichever_way_wins(
+    bundled: lmdemo.Checkpoint, name: str, window: int, force: Force
+) -> None:
+    losses = []
+    for way in ("stock", "packed by oneDNN"):
+        force(way)
+        model = lmdemo.build_variants(bundled.model, [name])[name]
+        losses.append(lmdemo.evaluate(model, bundled.test_ids[:501], window).loss)
+    assert losses[0] == pytest.approx(losses[1], abs=2e-6)
+
+
+@pytest.mark.parametrize("step", ["stock", "a transposed product a layer", "a product in panels of 16 a layer"])
+def test_every_step_and_every_decoder_of_a_word_are_the_forwards(
+    bundled: lmdemo.Checkpoint, step: str, force: Force
+) -> None:
+    force(step)
+    packed = PackedLSTMModel(bundled.model)
+    assert packed.choices[0].chosen == step
+    one, other = runner(bundled.model), runner(packed)
+    with torch.inference_mode():
+        for word in range(3, 23):
+            assert torch.allclose(one.step(word), other.step(word), atol=1e-5)
+
+
+def test_where_the_engine_has_other_integers_its_own_kernel_is_the_only_way(
+    bundled: lmdemo.Checkpoint, force: Force, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """qnnpack quantizes activations to 8 bits where the others, and oneDNN's kernel here, use 7."""
+    force("packed by oneDNN")
+    monkeypatch.setattr(torch.backends.quantized, "engine", "qnnpack")
+    model = lmdemo.build_variants(bundled.model, ["int8"])["int8"]
+    ids = bundled.test_ids[:231]
+    with torch.inference_mode():
+        expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
+        found = torch.cat(list(runner(model).read(ids)))
+    assert torch.allclose(found, expected.squeeze(1), atol=2e-5)
+
+
+def test_the_numbers_that_stand_for_the_real_ones_are_a_models_own_and_take_no_others_luck(
+    tiny: lmdemo.LSTMModel,
+) -> None:
+    before = torch.get_rng_state()
+    embedded, outputs, hidden = sample_run(tiny)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (embedded.shape, outputs.shape, hidden[0].shape) == ((ROWS, 6), (ROWS, 8), (2, 1, 8))
+    assert torch.equal(outputs[-1], hidden[0][-1, 0])
