@@ -6,7 +6,7 @@ another computation runs in this process. It knows nothing of pages, nor where i
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -21,9 +21,10 @@ from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inputs import some_of
 from lmdemo.machine import Machine, this_machine
 from lmdemo.memory import give_back
+from lmdemo.once import Once
 from lmdemo.roofline import Limit, limits
-from lmdemo.size import sizes
-from lmdemo.variants import BASELINE, FAIR, TUTORIAL, build_available
+from lmdemo.size import Size, sizes
+from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 
 log = logging.getLogger(__name__)
 Step = TypeVar("Step")
@@ -61,21 +62,44 @@ class Evaluation:
 
 
 class Lab:
-    """A checkpoint with its variants built and measured; safe to use from many threads."""
+    """A checkpoint, its variants and what is measured of them; safe to use from many threads.
+
+    What a visitor is shown first is built at once. The other variants and all sizes come behind the page, or when
+    they are first needed: whoever needs them before that waits.
+    """
 
     def __init__(self, checkpoint: Checkpoint, turn: AbstractContextManager | None = None) -> None:
-        """Build and measure the variants of `checkpoint`; labs that share `turn` compute one at a time."""
+        """Build the first variants of `checkpoint`; labs that share `turn` compute one at a time.
+
+        Raises:
+            VariantError: one of the tutorial's two cannot be built here.
+        """
         self.checkpoint = checkpoint
         self._turn = turn or threading.Lock()
-        self.models, self.unavailable = build_available(checkpoint.model, self._turn)
         with self._turn:
-            self.sizes = sizes(self.models)
+            self.variants, self.unavailable = available(checkpoint.model)
         self.machine = this_machine()
         self.limits: Mapping[str, Limit] = {}  # measured with the first results
         self._unstarted = threading.Lock()  # whoever takes it starts the first results; it is never given back
+        # fp32-packed chooses its ways by the clock: here, where nobody is served yet
+        self._built: dict[str, nn.Module] = {}
+        self._build(name for name in DEFAULT_MEASURED if name in self.variants)
+        self._build_rest = Once(lambda: self._build(name for name in self.variants if name not in self._built))
+        self._measure_sizes = Once(self._sizes_of_all)
         # what a visitor finds on arrival, computed once in the background; None if it could not be
         self.example: Future[Generation | None] = Future()
         self.evaluation: Future[Evaluation | None] = Future()
+
+    @property
+    def models(self) -> dict[str, nn.Module]:
+        """All variants that this platform can build, by name; built now, if they are not yet."""
+        self._build_rest()
+        return self._built
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """The size of each of `models`; measured now, if they are not yet."""
+        return self._measure_sizes()
 
     @property
     def available_tokens(self) -> int:
@@ -86,9 +110,9 @@ class Lab:
         """fp32 and the named variants writing; snapshots as in `lmdemo.generate`.
 
         Raises:
-            InputError: at once, for a name that is not in `models`.
+            InputError: at once, for a name that is not in `variants`.
         """
-        return self._exclusive(write(self._chosen(variants), self.checkpoint.vocabulary, settings))
+        return self._exclusive(write(self.chosen(variants), self.checkpoint.vocabulary, settings))
 
     def compare(
         self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = TUTORIAL
@@ -96,10 +120,10 @@ class Lab:
         """fp32 and the named variants on the first `tokens` words of the test text, as in `lmdemo.compare`.
 
         Raises:
-            InputError: at once, for a length or window out of its range, or a name that is not in `models`.
+            InputError: at once, for a length or window out of its range, or a name that is not in `variants`.
         """
         tokens, window = check_slice(tokens, window, self.available_tokens)
-        return self._exclusive(compare(self._chosen(variants), self.checkpoint.test_ids[: tokens + 1], window))
+        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window))
 
     def evaluate(
         self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = DEFAULT_MEASURED
@@ -110,7 +134,7 @@ class Lab:
             InputError: at once, as `compare`.
         """
         timing = self.compare(tokens, window, variants)
-        return self._evaluate(timing, self._chosen(variants))
+        return self._evaluate(timing, self.chosen(variants))
 
     def start(self) -> bool:
         """Begin to compute the first results in the background; whether that was not begun before."""
@@ -119,9 +143,26 @@ class Lab:
             threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
         return begins
 
-    def _chosen(self, variants: object) -> dict[str, nn.Module]:
-        names = some_of("Variants", variants, self.models)
-        return {name: model for name, model in self.models.items() if name == BASELINE or name in names}
+    def chosen(self, variants: object) -> dict[str, nn.Module]:
+        """fp32 and the named variants; built now, if they are not yet.
+
+        Raises:
+            InputError: a name is not in `variants`.
+        """
+        names = {BASELINE, *some_of("Variants", variants, self.variants)}
+        models = self._built if names <= self._built.keys() else self.models
+        return {name: models[name] for name in self.variants if name in names}
+
+    def _build(self, names: Iterable[str]) -> None:
+        """Each in a turn of its own: it computes, so no figure is taken meanwhile, and who waits does not for all."""
+        for name in names:
+            with self._turn:
+                self._built |= build_variants(self.checkpoint.model, [name])
+
+    def _sizes_of_all(self) -> dict[str, Size]:
+        models = self.models
+        with self._turn:
+            return sizes({name: models[name] for name in self.variants})
 
     def _evaluate(self, timing: Iterator[Comparison], models: Mapping[str, nn.Module]) -> Iterator[Evaluation]:
         checkpoint = self.checkpoint
@@ -143,9 +184,10 @@ class Lab:
 
     def _first_evaluation(self) -> Evaluation:
         """Of the default variants, when the limits of this machine are known."""
+        sizes = self.sizes
         with self._turn:
-            self.limits = limits(self.checkpoint.config, self.sizes)
-        measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.models]
+            self.limits = limits(self.checkpoint.config, sizes)
+        measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.variants]
         return _last(self.evaluate(min(DEFAULT_TOKENS, self.available_tokens), variants=measured))
 
     def _find_example(self) -> Generation:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from torch import nn
 
 import lmdemo
 from lmdemo import variants
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.lab import EXAMPLE_PARTS, Lab
+from lmdemo.lab import DEFAULT_MEASURED, EXAMPLE_PARTS, Lab
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,10 @@ def test_each_variant_is_built_in_a_turn_of_its_own(
     turn = Turn()
     build = variants._build
     monkeypatch.setattr(variants, "_build", lambda *what: held.append(turn.under_way) or build(*what))
-    Lab(bundled, turn)
-    assert held == [True] * len(lmdemo.VARIANTS)
-    assert turn.taken == len(lmdemo.VARIANTS) + 1  # and one for the sizes
+    lab = Lab(bundled, turn)
+    assert len(lab.sizes) == len(lmdemo.VARIANTS)
+    assert all(held)
+    assert turn.taken == len(lmdemo.VARIANTS) + 2  # one for what can be built here, and one for the sizes
 
 
 def test_a_visitor_who_leaves_in_the_middle_holds_nothing(lab: Lab) -> None:
@@ -65,6 +67,28 @@ def test_a_visitor_who_leaves_in_the_middle_holds_nothing(lab: Lab) -> None:
     next(left)
     *_, other = lab.generate(GenerationSettings(words=5))
     assert other.final
+
+
+def test_what_is_not_shown_first_is_built_when_it_is_needed_and_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def recorded(model: lmdemo.LSTMModel, names: list[str]) -> dict[str, nn.Module]:
+        built.extend(names)
+        return lmdemo.build_variants(model, names)
+
+    monkeypatch.setattr("lmdemo.lab.build_variants", recorded)
+    monkeypatch.setattr("lmdemo.lab.sizes", lambda _: pytest.fail("sizes of all variants before anyone asks"))
+    other = Lab(lab.checkpoint)
+    *_, shown = other.generate(GenerationSettings(words=3), DEFAULT_MEASURED)
+    assert list(shown.writings) == ["fp32", "fp32-packed", "int8"]
+    assert built == ["fp32", "fp32-packed", "int8"]
+    threads = [threading.Thread(target=lambda: list(other.evaluate(100, 25, ["int4-embedding"]))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert built == list(lmdemo.VARIANTS)
+    assert list(other.models) == list(lmdemo.VARIANTS)
 
 
 def test_first_results_are_there_without_anyone_asking(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 import lmdemo
 from lmdemo import roofline, variants
-from lmdemo.variants import Variant, build_available, is_quantized, quantized_weights
+from lmdemo.variants import Variant, available, is_quantized, quantized_weights
 
 NAMES = ["fp32", "fp32-packed", "int8", "int8-per-channel", "int8-embedding", "int4-embedding"]
 
@@ -123,8 +123,8 @@ def test_a_variant_that_the_engine_cannot_run_is_listed_with_the_reason(
 
     table = variants._TABLE | {"int4-embedding": Variant("int4-embedding", refuses, quantized=True)}
     monkeypatch.setattr(variants, "_TABLE", table)
-    models, unavailable = build_available(tiny)
-    assert list(models) == NAMES[:-1]
+    names, unavailable = available(tiny)
+    assert list(names) == NAMES[:-1]
     engine = torch.backends.quantized.engine
     assert unavailable == {
         "int4-embedding": f"int4-embedding cannot run here: the quantized engine {engine} does not support it."

@@ -46,7 +46,7 @@ class Health:
             log.exception("The model does not answer.")
             return _answer(503, status="down", error="The model does not answer; the log of the server has the reason.")
         lab = self._service.lab
-        return _answer(200, status="ok", checkpoint=lab.checkpoint.name, variants=list(lab.models), seconds=seconds)
+        return _answer(200, status="ok", checkpoint=lab.checkpoint.name, variants=lab.variants, seconds=seconds)
 
     def _write_a_word(self) -> float:
         began = time.perf_counter()

@@ -98,8 +98,9 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Textbox]:
 
 def draw(lab: Lab) -> tuple[str, str, str]:
     """What each variant is, the scales and zero points of int8, and these to hand out, for the model in service."""
-    packed = lab.models.get(prose.FAIR)
-    weights = variants.quantized_weights(lab.models["int8"])
+    models = lab.chosen([name for name in (prose.FAIR, "int8") if name in lab.variants])
+    packed = models.get(prose.FAIR)
+    weights = variants.quantized_weights(models["int8"])
     chosen = prose.choices(packed) if isinstance(packed, PackedLSTMModel) else ""
     return (
         markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),

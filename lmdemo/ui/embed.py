@@ -87,11 +87,11 @@ def _asked(lab: Lab, shown: object, run: bool, *controls: object) -> dict[str, s
     match shown:
         case "Generate":
             return query.GenerateQuery(
-                GenerationSettings(*fields), some_of("Variants", variants, lab.models), run
+                GenerationSettings(*fields), some_of("Variants", variants, lab.variants), run
             ).query()
         case "Evaluate":
             tokens, window = check_slice(tokens, window, lab.available_tokens)
-            return query.EvaluateQuery(tokens, window, some_of("Variants", measured, lab.models), run).query()
+            return query.EvaluateQuery(tokens, window, some_of("Variants", measured, lab.variants), run).query()
     return {"tab": "size"}
 
 

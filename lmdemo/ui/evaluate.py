@@ -131,7 +131,7 @@ async def arrive(service: Service, address: object) -> tuple:
     """
     lab = service.lab
     try:
-        asked = query.measuring(address, lab.models, lab.available_tokens)
+        asked = query.measuring(address, lab.variants, lab.available_tokens)
     except InputError as error:
         _, *first = await _first(service)
         return markup.alert(f"In this page’s address: {error}"), *first

@@ -162,7 +162,7 @@ async def arrive(service: Service, address: object) -> tuple:
     """
     lab = service.lab
     try:
-        asked = query.writing(address, lab.models)
+        asked = query.writing(address, lab.variants)
     except InputError as error:
         _, *example = await _example(service)
         return markup.alert(f"In this page’s address: {error}"), *example

@@ -1,5 +1,6 @@
 """The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
+import asyncio
 from functools import partial
 from html import escape
 
@@ -29,7 +30,7 @@ def build_page(service: Service) -> gr.Blocks:
             with gr.Tab("Generate", id="generate"):
                 writing = generate.build(service, here, to_write)
             with gr.Tab("Size", id="size"):
-                sizes = size.build(lab)
+                sizes = size.build()
             with gr.Tab("Evaluate", id="evaluate"):
                 measuring = evaluate.build(service, to_measure)
             with gr.Tab("About", id="about") as about_tab:
@@ -58,7 +59,7 @@ def build_page(service: Service) -> gr.Blocks:
     return page
 
 
-def _follow(service: Service, views: int, shown: str | None) -> tuple:
+async def _follow(service: Service, views: int, shown: str | None) -> tuple:
     """The state of the pull, and the views that depend on the checkpoint if it is another than the one shown."""
     lab, pull = service.state
     name = prose.origin(lab.checkpoint)
@@ -68,7 +69,9 @@ def _follow(service: Service, views: int, shown: str | None) -> tuple:
     clock = gr.Timer(active=pull is not None and pull.under_way)
     if shown == name:
         return line, clock, name, *(gr.skip() for _ in range(views))
-    return line, clock, name, _header(lab), *size.draw(lab), gr.Slider(**evaluate.slice_range(lab)), *about.draw(lab)
+    # in a thread that serves nobody else: right after the start many pages may wait for the sizes
+    sizes = await asyncio.to_thread(size.draw, lab)
+    return line, clock, name, _header(lab), *sizes, gr.Slider(**evaluate.slice_range(lab)), *about.draw(lab)
 
 
 def _open(address: object) -> gr.Tabs:

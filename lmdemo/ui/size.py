@@ -11,16 +11,15 @@ from lmdemo.ui.download import picture_buttons, text_button
 from lmdemo.ui.plots import size_bars
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
-    """Lay the tab out; returns what `draw` fills anew when another lab comes into service."""
-    sentence, figure, table, texts = draw(lab)
-    sentence_view = gr.HTML(sentence, elem_id="size-sentence")
-    chart_view = chart(figure, "size-bars", "Bytes on disk, by variant and module", "size-sentence")
-    texts_view = gr.Textbox(texts, visible="hidden", label="The sizes as text")
+def build() -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
+    """Lay the tab out; returns what `draw` fills when a visitor arrives, and when another lab comes into service."""
+    sentence_view = gr.HTML(markup.status("The sizes are being measured …"), elem_id="size-sentence")
+    chart_view = chart(None, "size-bars", "Bytes on disk, by variant and module", "size-sentence")
+    texts_view = gr.Textbox(visible="hidden", label="The sizes as text")
     with gr.Row(elem_classes="buttons"):
         picture_buttons("size-bars", "lmdemo-sizes")
         text_button("Table as CSV", "lmdemo-sizes", "csv", texts_view)
-    table_view = gr.HTML(table, elem_id="sizes")
+    table_view = gr.HTML(elem_id="sizes")
     gr.HTML(
         '<p class="note">From dark to light: embedding, LSTM, decoder. MB is 10<sup>6</sup> bytes. Each file was'
         " written here with <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a"
@@ -32,6 +31,6 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.Plot, gr.HTML, gr.Textbox]:
 
 @lru_cache(maxsize=1)  # the same for all visitors: while it is drawn, nothing can be computed
 def draw(lab: Lab) -> tuple[str, object, str, str]:
-    """Sentence, chart, table, and the table to hand out. Sizes were measured when the variants were built."""
+    """Sentence, chart, table, and the table to hand out. Right after the start it waits for the sizes."""
     sentence = markup.status(*prose.size_sentences(lab.sizes))
     return sentence, size_bars(lab.sizes), markup.size_table(lab.sizes), export.sizes(lab.sizes)
