@@ -69,6 +69,7 @@ def files_of(hub: LocalHub) -> set[str]:
             )
         ),
     ],
+    ids=lambda value: ascii(value).replace(ENDPOINT, "ENDPOINT")[:60],  # each worker has a Hub at a port of its own
 )
 def test_what_is_a_name_on_the_hub(text: str, name: HubName | None) -> None:
     assert HubName.parse(text) == name
