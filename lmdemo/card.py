@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.errors import CheckpointError
-from lmdemo.evaluation import EvalResult, evaluate
+from lmdemo.evaluation import EvalResult, evaluate, shown_perplexity
 from lmdemo.machine import Machine, this_machine
 from lmdemo.text import UNK
 
@@ -187,7 +187,7 @@ def _body(checkpoint: Checkpoint, stated: Stated, measured: Measured, made: Mapp
     rows = "\n".join(f"| {name} | {value} |" for name, value in table.items())
     figures = "\n".join(
         f"| {figure.split}, {_NAMES.get(figure.variant, figure.variant)} | {figure.result.tokens:,}"
-        f" | {figure.result.loss:.4f} | {figure.result.perplexity:.2f} |"
+        f" | {figure.result.loss:.4f} | {shown_perplexity(figure.result.perplexity, 2)} |"
         for figure in measured.figures
     )
     text = f", on {measured.sample}" if measured.sample else ""

@@ -203,7 +203,7 @@ def save_checkpoint(
 
 def _read_config(path: Path) -> ModelConfig:
     try:
-        data = json.loads(path.read_text(encoding=UTF8))
+        data = json.loads(path.read_text(encoding=UTF8), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise CheckpointError("config.json is not valid JSON in UTF-8.") from error
     names = [field.name for field in fields(ModelConfig) if field.name != "tied"]
@@ -220,6 +220,11 @@ def _read_config(path: Path) -> ModelConfig:
     if type(tied) is not bool or (tied and data["ninp"] != data["nhid"]):
         raise CheckpointError("config.json: tied must be true or false, and true needs ninp and nhid of one width.")
     return ModelConfig(**{name: data[name] for name in names}, tied=tied)
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number of JSON; one beyond all that is allowed here is infinite, since Python may refuse its digits."""
+    return int(digits) if len(digits) <= 20 else math.inf
 
 
 def _read_vocabulary(path: Path, config: ModelConfig) -> Vocabulary:

@@ -14,6 +14,7 @@ from lmdemo.card import CARD, WINDOW, Figure, Stated, measure, measured_here, ne
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
+from lmdemo.evaluation import shown_perplexity
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.inputs import real_number, whole_number
 from lmdemo.publish import publish
@@ -98,7 +99,7 @@ def _made(recipe: Recipe) -> dict[str, str]:
 
 def _losses(figures: Sequence[Figure]) -> str:
     return ", ".join(
-        f"{figure.variant} loss {figure.result.loss:.4f}, perplexity {figure.result.perplexity:.2f}"
+        f"{figure.variant} loss {figure.result.loss:.4f}, perplexity {shown_perplexity(figure.result.perplexity, 2)}"
         for figure in figures
     )
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lmdemo.errors import InputError
 from lmdemo.inference import runner
 from lmdemo.inputs import whole_number
 from lmdemo.machine import Interference, Watch
@@ -42,7 +43,7 @@ class EvalResult:
     @property
     def perplexity(self) -> float:
         """exp(loss)."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
+        return exp(self.loss)
 
     @property
     def bits_per_word(self) -> float:
@@ -99,6 +100,16 @@ class Comparison:
     def speedup(self, name: str, over: str | None = None) -> Interval:
         """How many times as fast as another variant, without one the baseline, block by block."""
         return median_interval(np.divide(self.block_seconds[over or self.baseline], self.block_seconds[name]))
+
+
+def exp(value: float) -> float:
+    """e to the power of `value`; infinite where a float ends."""
+    return math.exp(value) if value < 700 else math.inf
+
+
+def shown_perplexity(value: float, digits: int) -> str:
+    """A perplexity for a reader; of one that says nothing any more, that it is over 10^12."""
+    return f"{value:,.{digits}f}" if value <= 1e12 else "over 10^12"
 
 
 def token_range(available: int) -> tuple[int, int]:
@@ -159,6 +170,8 @@ def _interval(sample: tuple[float, ...]) -> Interval:
 
 def check_ids(ids: Tensor, window: object) -> None:
     """`InputError` for a text or a window that cannot be evaluated."""
+    if not isinstance(ids, Tensor) or ids.dim() != 1 or ids.dtype != torch.int64:
+        raise InputError("The test words must be their ids in a tensor of one dimension, int64.")
     whole_number("The number of test words", len(ids), 2, 10**9)
     whole_number("Window", window, 1, MAX_WINDOW)
 

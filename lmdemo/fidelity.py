@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lmdemo.evaluation import check_ids, log_softmax_
+from lmdemo.evaluation import check_ids, exp, log_softmax_
 from lmdemo.inference import Runner, runner
 
 RESAMPLES = 1_000
@@ -114,9 +114,9 @@ def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.
     return Fidelity(
         tokens=len(loss),
         loss=mean,
-        perplexity=Estimate(math.exp(mean.value), math.exp(mean.value) * mean.error),  # delta method
+        perplexity=Estimate(exp(mean.value), exp(mean.value) * mean.error),  # delta method
         log_ratio=_mean(ratio),
-        kept=(math.exp(-high), math.exp(-low)),
+        kept=(exp(-high), exp(-low)),
         kl=_mean(kl),
         kl_percentiles=_percentiles(kl, KL_PERCENTILES),
         top_1=_mean(same.astype(np.float64)),

@@ -29,6 +29,7 @@ from torch.ao.quantization import (
     per_channel_dynamic_qconfig,
 )
 
+from lmdemo.adoption import adopted
 from lmdemo.engine import engine
 from lmdemo.errors import VariantError
 from lmdemo.model import LSTMModel
@@ -117,14 +118,18 @@ _TABLE = {row.name: row for row in _ROWS}
 VARIANTS: Mapping[str, str] = MappingProxyType({name: row.description for name, row in _TABLE.items()})
 
 
-def build_variants(model: LSTMModel, names: Iterable[str] = tuple(_TABLE)) -> dict[str, nn.Module]:
+def build_variants(model: nn.Module, names: Iterable[str] = tuple(_TABLE)) -> dict[str, nn.Module]:
     """Build the named variants of an fp32 `model`, in the order named.
 
+    Args:
+        model: an `LSTMModel`, or one of the tutorial's own class, around whose modules one is put.
+
     Raises:
-        VariantError: a name is not in `VARIANTS`, there was nothing to quantize, or this platform's quantized
-            engine cannot build or run it.
+        VariantError: a name is not in `VARIANTS`, the model is of another kind or not in fp32, or this platform's
+            quantized engine cannot build or run it.
     """
-    return {name: _build(name, model) for name in check_names(names)}
+    names, model = check_names(names), adopted(model)
+    return {name: _build(name, model) for name in names}
 
 
 def available(model: LSTMModel) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -4,6 +4,7 @@ A row is a name, a function that makes the input and does what a user would, and
 stands before or after it.
 """
 
+import json
 import math
 import re
 import shutil
@@ -13,14 +14,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_model import TutorialModel
+from torch import nn
 
 import lmdemo
 from lmdemo import training
 from lmdemo.checkpoint import locate
+from lmdemo.fidelity import fidelity
 from lmdemo.publish import publish
 from lmdemo.recipe import Recipe
 from lmdemo.training import train
 from lmdemo.training_state import write_state
+from lmdemo.ui import prose
 from local_hub import Fault, LocalHub
 
 RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=2, streams=4, bptt=50)
@@ -244,3 +249,115 @@ def test_a_token_with_a_character_that_none_has(
 def test_an_endpoint_that_is_no_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "huggingface.co")
     refused(pulled(name), rf"Could not pull {name}: HF_ENDPOINT is not an address such as https://huggingface\.co\.")
+
+
+# --- a checkpoint of absurd numbers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1" + "0" * 5_000, "-" + "9" * 5_000, "1e999"])
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ("dropout", r"config\.json: dropout must be a number from 0 up to, not including, 1\."),
+        ("ntoken", r"config\.json: ntoken must be a whole number from 1 to 1,000,000\."),
+    ],
+)
+def test_a_huge_number_in_the_configuration(publishable: Path, field: str, sentence: str, value: str) -> None:
+    config = json.loads((publishable / "config.json").read_text()) | {field: "here"}
+    (publishable / "config.json").write_text(json.dumps(config).replace('"here"', value))
+    refused(lambda: lmdemo.load_checkpoint(publishable), sentence)
+
+
+# --- models of other classes, and losses beyond all measure -------------------------------------------
+
+
+class Example(TutorialModel):
+    """The word_language_model example's: flat log-probabilities."""
+
+    def forward(self, input: torch.Tensor, hidden: tuple) -> tuple:
+        decoded, hidden = super().forward(input, hidden)
+        return decoded.view(-1, decoded.shape[-1]).log_softmax(1), hidden
+
+
+@pytest.mark.parametrize("kind", [TutorialModel, Example])
+def test_the_tutorials_own_class_has_all_variants(kind: type[nn.Module], tiny: lmdemo.LSTMModel) -> None:
+    theirs = kind(50, 6, 8, 2)
+    theirs.load_state_dict(tiny.state_dict())
+    built, expected = lmdemo.build_variants(theirs), lmdemo.build_variants(tiny)
+    assert list(built) == list(lmdemo.VARIANTS)
+    assert built["fp32"].encoder.weight is theirs.encoder.weight
+    ids = torch.arange(50)
+    for name, model in built.items():
+        # as near as two builds of one variant: which way is fastest may differ between them
+        assert lmdemo.evaluate(model, ids).loss == pytest.approx(lmdemo.evaluate(expected[name], ids).loss, abs=1e-2)
+
+
+def test_a_tie_is_kept(tiny: lmdemo.LSTMModel) -> None:
+    theirs = TutorialModel(50, 8, 8, 2)
+    theirs.decoder.weight = theirs.encoder.weight
+    assert lmdemo.build_variants(theirs, ["fp32"])["fp32"].config.tied
+    assert not lmdemo.build_variants(tiny, ["fp32"])["fp32"].config.tied
+
+
+def other(**parts: nn.Module) -> nn.Module:
+    model = TutorialModel(50, 6, 8, 2)
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+class Scaled(TutorialModel):
+    def forward(self, input: torch.Tensor, hidden: tuple) -> tuple:
+        decoded, hidden = super().forward(input, hidden)
+        return 2 * decoded, hidden
+
+
+KIND = r"Variants are built from a model with an nn\.Embedding encoder, .*"
+WAY = r"The model's LSTM must read one way, time first, with biases .*"
+PRECISION = r"The model's weights are {} on {}; variants are built from float32 on the CPU: model\.float\(\)\.cpu\(\)\."
+MODELS: dict[str, tuple[Callable[[], object], str]] = {
+    "half": (lambda: lmdemo.LSTMModel(50, 6, 8, 2).half(), PRECISION.format("float16", "cpu")),
+    "double": (lambda: lmdemo.LSTMModel(50, 6, 8, 2).double(), PRECISION.format("float64", "cpu")),
+    "nowhere": (lambda: lmdemo.LSTMModel(50, 6, 8, 2).to("meta"), PRECISION.format("float32", "meta")),
+    "a GRU": (lambda: other(rnn=nn.GRU(6, 8, 2)), KIND),
+    "quantized": (lambda: lmdemo.build_variants(lmdemo.LSTMModel(50, 6, 8, 2), ["int8"])["int8"], KIND),
+    "a layer": (lambda: nn.Linear(3, 4), KIND),
+    "nothing": (lambda: None, KIND),
+    "both ways": (lambda: other(rnn=nn.LSTM(6, 8, 2, bidirectional=True), decoder=nn.Linear(16, 50)), WAY),
+    "projected": (lambda: other(rnn=nn.LSTM(6, 8, 2, proj_size=4), decoder=nn.Linear(4, 50)), WAY),
+    "no biases": (lambda: other(rnn=nn.LSTM(6, 8, 2, bias=False)), WAY),
+    "batch first": (lambda: other(rnn=nn.LSTM(6, 8, 2, batch_first=True)), WAY),
+    "another width": (lambda: other(decoder=nn.Linear(9, 50)), WAY),
+    "another forward": (lambda: Scaled(50, 6, 8, 2), r"The model does more between its encoder, rnn and decoder .*"),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_of_another_kind(kind: str) -> None:
+    make, sentence = MODELS[kind]
+    model = make()
+    for names in (["int8"], ["fp32"]):
+        refused(lambda names=names: lmdemo.build_variants(model, names), sentence)
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 3], torch.zeros(3), torch.zeros(3, 3, dtype=torch.int64), None])
+def test_test_words_that_are_no_ids(tiny: lmdemo.LSTMModel, ids: object) -> None:
+    sentence = r"The test words must be their ids in a tensor of one dimension, int64\."
+    refused(lambda: lmdemo.evaluate(tiny, ids), sentence)
+    refused(lambda: lmdemo.compare({"fp32": tiny}, ids), sentence)
+
+
+@pytest.mark.parametrize(("nats", "shown"), [(129.0, "over 10^12"), (2_000.0, "over 10^12"), (5.0, "148.4")])
+def test_a_loss_beyond_all_measure_is_shown_in_a_few_digits(tiny: lmdemo.LSTMModel, nats: float, shown: str) -> None:
+    with torch.no_grad():
+        tiny.decoder.weight.zero_()
+        tiny.decoder.bias.copy_(torch.tensor([0.0] + [-nats] * 49))  # all words but the first cost `nats`
+        if nats < 10:
+            tiny.decoder.bias[0] = math.log(math.exp(nats) - 49) - nats
+    *_, run = fidelity({"fp32": tiny, "again": tiny}, torch.arange(50))
+    *_, comparison = lmdemo.compare({"fp32": tiny}, torch.arange(50))
+    loss = comparison.results["fp32"].loss
+    assert loss == pytest.approx(nats, rel=1e-4)
+    assert run.results["fp32"].loss.value == pytest.approx(nats, rel=1e-4)
+    assert prose.perplexity(run.results["fp32"].perplexity).startswith(shown)
+    assert f"(perplexity {shown})" in prose.loss_verdict(comparison)

@@ -37,6 +37,12 @@ def test_nothing_to_quantize_is_an_error(tiny: lmdemo.LSTMModel) -> None:
         lmdemo.build_variants(tiny, ["int8"])
 
 
+def test_a_module_that_quantize_dynamic_passes_over_is_an_error(tiny: lmdemo.LSTMModel) -> None:
+    tiny.rnn = type("Mine", (nn.LSTM,), {})(6, 8, 2)
+    with pytest.raises(lmdemo.VariantError, match="found no LSTM to replace"):
+        lmdemo.build_variants(tiny, ["int8"])
+
+
 @pytest.mark.parametrize("names", [[], ["int9"], ["fp32", "<b>"]])
 def test_an_unknown_variant_is_named_by_what_there_is(tiny: lmdemo.LSTMModel, names: list[str]) -> None:
     with pytest.raises(lmdemo.VariantError, match=r"^Variants: choose one or more of fp32, fp32-packed, int8"):

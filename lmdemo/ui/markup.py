@@ -5,6 +5,7 @@ from html import escape
 
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
+from lmdemo.evaluation import shown_perplexity
 from lmdemo.fidelity import FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.lab import Evaluation
@@ -130,7 +131,7 @@ def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
         row = {
             "loss": f"{result.loss:.4f}",
             "bits/word": f"{result.bits_per_word:.3f}",
-            "perplexity": prose.estimate(found.perplexity, 1) if found else f"{result.perplexity:,.2f}",
+            "perplexity": prose.perplexity(found.perplexity) if found else shown_perplexity(result.perplexity, 2),
         }
         for base in bases:
             row[f"× {base}"] = "1" if name == base else prose.interval(comparison.speedup(name, over=base))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.evaluation import Comparison, Interval
+from lmdemo.evaluation import Comparison, Interval, shown_perplexity
 from lmdemo.fidelity import GATES, Estimate, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
@@ -126,10 +126,10 @@ def loss_verdict(comparison: Comparison) -> str:
     one, other = comparison.results[base], comparison.results[name]
     over = f"over {one.tokens:,} words in windows of {comparison.window}"
     if name == base:
-        return f"Its loss is {one.loss:.4f} nats a word (perplexity {one.perplexity:.1f}) {over}."
+        return f"Its loss is {one.loss:.4f} nats a word (perplexity {shown_perplexity(one.perplexity, 1)}) {over}."
     return (
-        f"Its loss differs by {signed(other.loss - one.loss, 4)} nats a word (perplexity {other.perplexity:.1f} against"
-        f" {one.perplexity:.1f}) {over}."
+        f"Its loss differs by {signed(other.loss - one.loss, 4)} nats a word (perplexity"
+        f" {shown_perplexity(other.perplexity, 1)} against {shown_perplexity(one.perplexity, 1)}) {over}."
     )
 
 
@@ -185,6 +185,12 @@ def estimate(value: Estimate, digits: int) -> str:
         return number
     error = f"{value.error:,.{digits}f}"
     return f"{number} ± {error}" if float(number.replace(",", "").replace("−", "-")) or float(error) else "0"
+
+
+def perplexity(value: Estimate) -> str:
+    """A perplexity ± its standard error, as far as it says something."""
+    text = shown_perplexity(value.value, 1)
+    return text if text.startswith("over") else estimate(value, 1)
 
 
 def share(value: Estimate) -> str:
