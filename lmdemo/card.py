@@ -19,6 +19,7 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.errors import CheckpointError
 from lmdemo.evaluation import EvalResult, evaluate, shown_perplexity
 from lmdemo.machine import Machine, this_machine
+from lmdemo.measured_text import doubt
 from lmdemo.text import UNK
 
 CARD = "README.md"
@@ -53,6 +54,7 @@ class Measured:
     figures: tuple[Figure, ...]
     machine: Machine
     sample: str | None = None  # the name of the text, if it is not the model's own
+    unknown_share: float = 0.0  # of the test text's words, 0 to 1, that the model does not know
 
 
 def measure(models: Mapping[str, nn.Module], ids: Tensor, split: str) -> tuple[Figure, ...]:
@@ -60,9 +62,9 @@ def measure(models: Mapping[str, nn.Module], ids: Tensor, split: str) -> tuple[F
     return tuple(Figure(name, split, evaluate(model, ids, WINDOW)) for name, model in models.items())
 
 
-def measured_here(*figures: Figure, sample: str | None = None) -> Measured:
+def measured_here(*figures: Figure, sample: str | None = None, unknown_share: float = 0.0) -> Measured:
     """Figures with the machine they were just taken on."""
-    return Measured(figures, this_machine(), sample)
+    return Measured(figures, this_machine(), sample, unknown_share)
 
 
 def new_card(
@@ -159,6 +161,7 @@ def _results(stated: Stated, measured: Measured) -> list[CardResult]:
                 "cpu": machine.cpu,
                 "torch": machine.torch,
                 "engine": machine.engine,
+                **({"unknown_words": round(measured.unknown_share, 3)} if doubt(measured.unknown_share) else {}),
             },
             verified=False,  # by the Hub's own evaluation
         )
@@ -191,6 +194,7 @@ def _body(checkpoint: Checkpoint, stated: Stated, measured: Measured, made: Mapp
         for figure in measured.figures
     )
     text = f", on {measured.sample}" if measured.sample else ""
+    doubtful = f"\n{sentence}\n" if (sentence := doubt(measured.unknown_share)) else ""
     return f"""# A small LSTM word language model
 
 Embedding, LSTM and linear decoder as in PyTorch's word_language_model example, for lmdemo, which shows what
@@ -204,7 +208,7 @@ dynamic quantization changes. It writes in the manner of its training text and m
 
 Loss in nats a word{text}, of the weights as stored, batch 1, windows of {WINDOW} words with the hidden state
 carried, on {machine.cpu}, torch {machine.torch}, engine {machine.engine}.
-
+{doubtful}
 | | words | loss | perplexity |
 |---|---:|---:|---:|
 {figures}

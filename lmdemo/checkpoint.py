@@ -23,15 +23,15 @@ from torch.overrides import TorchFunctionMode
 
 from lmdemo.checksums import SUMS, check_sums, unchanged, write_sums
 from lmdemo.errors import CheckpointError
+from lmdemo.measured_text import read_test
 from lmdemo.model import LSTMModel, ModelConfig
-from lmdemo.text import EOS, UTF8, Vocabulary, read_corpus
+from lmdemo.text import UTF8, Vocabulary
 
 if TYPE_CHECKING:
     from lmdemo.hub_name import HubName
 
 ASSETS = Path(__file__).parent.parent / "assets"
 BUNDLED = ASSETS / "checkpoint"
-SAMPLE = ASSETS / "sample.txt"
 
 REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
 OPTIONAL = ("test.txt",)
@@ -55,6 +55,7 @@ class Checkpoint:
     test_name: str  # where the test words come from, for the page
     source: str  # "bundled", a folder, or "owner/name"
     revision: str | None = None  # commit hash for the Hub
+    unknown_share: float = 0.0  # of the test text's words, 0 to 1, that the vocabulary does not have
 
     @property
     def name(self) -> str:
@@ -153,10 +154,10 @@ def load(located: Located) -> Checkpoint:
         config = _read_config(folder / "config.json")
         vocabulary = _read_vocabulary(folder / "vocab.txt", config)
         model = _read_model(folder / "model.safetensors", config)
-        test_ids, test_name = _read_test(folder / "test.txt", vocabulary)
+        test = read_test(folder / "test.txt", vocabulary)
         if located.folder == BUNDLED or (folder / SUMS).is_file():
             check_sums(folder, REQUIRED, OPTIONAL, name)
-    return Checkpoint(config, model, vocabulary, test_ids, test_name, name, located.revision)
+    return Checkpoint(config, model, vocabulary, test.ids, test.name, name, located.revision, test.unknown_share)
 
 
 def save_checkpoint(
@@ -305,21 +306,3 @@ def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
             raise CheckpointError(f"model.safetensors: {name} holds values that are not finite numbers.")
         weights[name] = tensor.float()
     return weights
-
-
-def _read_test(path: Path, vocabulary: Vocabulary) -> tuple[Tensor, str]:
-    """The folder's own test.txt; without one, the prose this project carries."""
-    try:
-        if path.is_file():
-            ids = vocabulary.ids(read_corpus(path))
-            name = "the checkpoint's test.txt"
-        else:
-            paragraphs = (line for line in SAMPLE.read_text(encoding="utf-8").splitlines() if line.strip())
-            eos = vocabulary.ids([EOS])
-            ids = [token for line in paragraphs for token in vocabulary.encode(line) + eos]
-            name = "assets/sample.txt, prose written for this project"
-    except UnicodeDecodeError as error:
-        raise CheckpointError("test.txt is not UTF-8 text.") from error
-    if len(ids) < 2:
-        raise CheckpointError("The test text has fewer than two words this model knows.")
-    return torch.tensor(ids, dtype=torch.int64), name

@@ -17,6 +17,7 @@ from lmdemo.errors import HubError, LmdemoError
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.inputs import real_number, whole_number
+from lmdemo.measured_text import doubt
 from lmdemo.publish import publish
 from lmdemo.training import Progress, Recipe, read_words, train
 from lmdemo.variants import BASELINE, TUTORIAL, build_variants
@@ -80,9 +81,12 @@ def _train(options: argparse.Namespace) -> None:
     validation = measure({BASELINE: models[BASELINE]}, valid, "validation")
     tests = measure(models, test, "test")
     name = options.out.resolve().name
-    card = new_card(name, checkpoint, _stated(options), measured_here(*validation, *tests), _made(recipe))
+    measured = measured_here(*validation, *tests, unknown_share=checkpoint.unknown_share)
+    card = new_card(name, checkpoint, _stated(options), measured, _made(recipe))
     card.save(options.out / CARD)
     print(f"{options.out}: test {_losses(tests)}")
+    if sentence := doubt(checkpoint.unknown_share):
+        print(sentence)
 
 
 def _made(recipe: Recipe) -> dict[str, str]:
@@ -159,6 +163,8 @@ def _publish(options: argparse.Namespace) -> None:
     (tokens,) = {figure.result.tokens for figure in done.measured.figures}
     text = done.measured.sample or "the checkpoint's own test text"
     print(f"Measured on {tokens:,} words of {text}, window {WINDOW}: {_losses(done.measured.figures)}")
+    if sentence := doubt(done.measured.unknown_share):
+        print(sentence)
     print(f"Published: {done.url}")
     print(f"Commit: {done.commit}")
     owner, name = done.name.split("/")

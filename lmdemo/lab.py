@@ -22,6 +22,7 @@ from lmdemo.inputs import some_of
 from lmdemo.machine import Machine, this_machine
 from lmdemo.memory import give_back
 from lmdemo.once import Once
+from lmdemo.prompts import prompts
 from lmdemo.roofline import Limit, limits
 from lmdemo.size import Size, sizes
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
@@ -29,7 +30,6 @@ from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 log = logging.getLogger(__name__)
 Step = TypeVar("Step")
 
-EXAMPLE_PROMPT = "It was a cold night in November, and"
 EXAMPLE_WORDS = 80
 EXAMPLE_SEEDS = range(1, 25)
 EXAMPLE_PARTS = range(12, 40)  # where its texts should part, from 0: after a sentence to share, before the end
@@ -48,6 +48,7 @@ class Evaluation:
     comparison: Comparison
     limits: Mapping[str, Limit]  # empty until this machine has been measured
     fidelity: FidelityRun | None = None  # begins when the timing has ended
+    unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
 
     @property
     def computed(self) -> dict[str, int]:
@@ -75,6 +76,7 @@ class Lab:
             VariantError: one of the tutorial's two cannot be built here.
         """
         self.checkpoint = checkpoint
+        self.prompts = prompts(checkpoint.vocabulary, checkpoint.test_ids)
         self._turn = turn or threading.Lock()
         with self._turn:
             self.variants, self.unavailable = available(checkpoint.model)
@@ -100,6 +102,11 @@ class Lab:
     def sizes(self) -> dict[str, Size]:
         """The size of each of `models`; measured now, if they are not yet."""
         return self._measure_sizes()
+
+    @property
+    def prompt(self) -> str:
+        """What a visitor finds: the first of `prompts`, or none, which starts a paragraph."""
+        return next(iter(self.prompts), "")
 
     @property
     def available_tokens(self) -> int:
@@ -167,7 +174,14 @@ class Lab:
     def _evaluate(self, timing: Iterator[Comparison], models: Mapping[str, nn.Module]) -> Iterator[Evaluation]:
         checkpoint = self.checkpoint
         for comparison in timing:
-            evaluation = Evaluation(checkpoint.name, checkpoint.revision, self.machine, comparison, self.limits)
+            evaluation = Evaluation(
+                checkpoint.name,
+                checkpoint.revision,
+                self.machine,
+                comparison,
+                self.limits,
+                unknown_share=checkpoint.unknown_share,
+            )
             yield evaluation
         ids = checkpoint.test_ids[: comparison.tokens + 1]
         for run in self._exclusive(fidelity(models, ids, comparison.window)):
@@ -193,7 +207,7 @@ class Lab:
     def _find_example(self) -> Generation:
         """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried."""
         for seed in EXAMPLE_SEEDS:
-            example = _last(self.generate(GenerationSettings(EXAMPLE_PROMPT, EXAMPLE_WORDS, seed=seed)))
+            example = _last(self.generate(GenerationSettings(self.prompt, EXAMPLE_WORDS, seed=seed)))
             if example.first_difference in EXAMPLE_PARTS:
                 break
         return example

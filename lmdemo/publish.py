@@ -161,7 +161,8 @@ def _measure(checkpoint: Checkpoint, own: bool) -> Measured:
     models = build_variants(checkpoint.model, TUTORIAL)
     ids = checkpoint.test_ids[: MEASURED_WORDS + 1]
     split = "test" if len(ids) == len(checkpoint.test_ids) else f"test[:{MEASURED_WORDS}]"
-    return measured_here(*measure(models, ids, split), sample=None if own else checkpoint.test_name)
+    sample = None if own else checkpoint.test_name
+    return measured_here(*measure(models, ids, split), sample=sample, unknown_share=checkpoint.unknown_share)
 
 
 def _check_card(card: ModelCard, repo: str) -> None:

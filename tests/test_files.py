@@ -1,13 +1,16 @@
 """Every kind of file that people bring, made as they make it: the right value, or the sentence that says what to do."""
 
+import asyncio
 import io
 import json
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
+import gradio as gr
 import onnx
 import pytest
 import torch
@@ -15,10 +18,15 @@ from safetensors.torch import load_file, save_file, save_model
 
 import lmdemo
 from lmdemo import training
+from lmdemo.card import Stated, measured_here, new_card
 from lmdemo.convert import convert
+from lmdemo.generation import GenerationSettings
+from lmdemo.lab import Lab
+from lmdemo.prompts import EXAMPLES, prompts
+from lmdemo.server.service import Request, Service
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
-from lmdemo.ui import api, export, markup, prose
+from lmdemo.ui import api, evaluate, export, generate, markup, page, prose
 from lmdemo.ui.plots import size_bars
 
 BOM = b"\xef\xbb\xbf"
@@ -486,3 +494,69 @@ def test_a_tie_that_cannot_be_is_refused(words: lmdemo.Vocabulary, tmp_path: Pat
         lmdemo.load_checkpoint(tmp_path)
     with pytest.raises(lmdemo.InputError, match="ninp and nhid of one width"):
         lmdemo.LSTMModel(50, 8, 9, 2, tied=True)
+
+
+# --- a model of another language ---------------------------------------------------------------------
+
+GERMAN = (
+    " = Die Lampen = \n \n Die Lampen wurden um halb sechs angezündet , und viele Leute sahen es . Der Wärter ging nach"
+    " Hause . \n Niemand wusste , wer das <unk> gelöscht hatte . \n = Das Meer = \n Ja . \n"
+)
+
+
+@pytest.fixture
+def german(corpus: Path, tmp_path: Path) -> Path:
+    """What a run leaves."""
+    for name in TEXTS:
+        (corpus / f"{name}.txt").write_text(GERMAN * 3, encoding="utf-8")
+    list(train(corpus, tmp_path / "german", replace(RECIPE, vocabulary=40)))
+    return tmp_path / "german"
+
+
+def forget_the_test_text(folder: Path) -> None:
+    """What is left is this project's English prose."""
+    (folder / "test.txt").unlink()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_text_that_is_hardly_the_models_is_said_to_be_beside_the_figures(german: Path, own: bool) -> None:
+    if not own:
+        forget_the_test_text(german)
+    lab = Lab(lmdemo.load_checkpoint(german))
+    share = lab.checkpoint.unknown_share
+    assert share == 0 if own else 0.5 < share < 1
+    *_, final = lab.evaluate(100, 10, ["int8"])
+    card = str(new_card("german", lab.checkpoint, Stated(), measured_here(unknown_share=share)))
+    sentence = f"{share:.0%} of the test text’s words are not in the vocabulary"
+    for text in (evaluate.draw(final)[1], export.as_markdown(final), card):
+        assert (sentence in text) is not own
+    assert json.loads(export.as_json(final))["unknown_share"] == share
+
+
+def test_prompts_are_words_that_the_model_knows(german: Path, bundled: lmdemo.Checkpoint) -> None:
+    assert prompts(bundled.vocabulary, bundled.test_ids) == EXAMPLES
+    lab = Lab(lmdemo.load_checkpoint(german))
+    assert lab.prompts == (
+        "Die Lampen wurden um halb sechs angezündet,",
+        "Der Wärter ging nach Hause",
+        "Niemand wusste, wer das",
+    )
+    forget_the_test_text(german)
+    lab = Lab(lmdemo.load_checkpoint(german))
+    assert lab.prompts == ()
+    *_, final = lab.generate(GenerationSettings(lab.prompt, 5))
+    assert final.unknown == ()
+
+
+def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None:
+    service = Service(Request(str(german)))
+    offered = service.lab.prompts
+    shown = partial(page._follow, service, 5, "bundled with the app")
+    _, _, _, prompt, _, examples, *_ = shown(EXAMPLES[0])
+    assert prompt == offered[0]
+    assert examples.constructor_args["samples"] == [[text] for text in offered]
+    assert shown("typed by a visitor")[3] == gr.skip()
+    assert generate.sample(service, 1) == offered[1]
+    assert generate.sample(service, 3) == gr.skip()
+    service.start()
+    assert asyncio.run(generate.arrive(service, "http://host/"))[4] == offered[0]

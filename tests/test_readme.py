@@ -65,7 +65,7 @@ def test_the_snippets_in_the_readme_are_what_the_builder_writes() -> None:
 
 def test_the_addresses_in_the_readme_ask_for_something() -> None:
     first, second = re.findall(r"^    (http://127\.0\.0\.1:7860/\S+)$", README, re.MULTILINE)
-    assert query.writing(first, lmdemo.VARIANTS).run
+    assert query.writing(first, lmdemo.VARIANTS, "").run
     assert query.measuring(second, lmdemo.VARIANTS, 20_000).run
 
 

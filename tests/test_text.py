@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lmdemo
-from lmdemo.checkpoint import SAMPLE
+from lmdemo.measured_text import SAMPLE
 from lmdemo.text import EOS, UNK, Vocabulary, detokenize, most_frequent, read_corpus, spaced, tokenize
 
 PENN = Vocabulary(

@@ -9,6 +9,7 @@ import gradio as gr
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW, token_range
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluation, Lab
+from lmdemo.measured_text import doubt
 from lmdemo.server.service import Service
 from lmdemo.ui import export, markup, prose, query
 from lmdemo.ui.choice import variant_choice
@@ -182,9 +183,10 @@ def draw(snapshot: Evaluation) -> tuple:
     else:
         line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
     timing = run is None
+    doubts = doubt(snapshot.unknown_share), prose.doubts(comparison) if comparison.final else ""
     return (
         line,
-        markup.warning(prose.doubts(comparison) if comparison.final else ""),
+        markup.warning(" ".join(filter(None, doubts))),
         speed_bars(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
         markup.result_table(snapshot) if timing or snapshot.final else gr.skip(),
         markup.fidelity_table(run),

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from lmdemo.evaluation import ORDER_SEED
 from lmdemo.lab import Evaluation
+from lmdemo.measured_text import doubt
 from lmdemo.size import Size
 from lmdemo.ui import markup, prose
 from lmdemo.variants import QuantizedWeight
@@ -80,6 +81,7 @@ def as_markdown(evaluation: Evaluation) -> str:
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
         f" intervals. {prose.machine_line(machine)}."
     )
+    parts += filter(None, [doubt(evaluation.unknown_share)])
     return "\n\n".join(parts) + "\n"
 
 
@@ -90,6 +92,7 @@ def settings(evaluation: Evaluation) -> dict[str, object]:
         "revision": evaluation.revision,
         "tokens": evaluation.comparison.tokens,
         "window": evaluation.comparison.window,
+        "unknown_share": evaluation.unknown_share,
         "baseline": evaluation.comparison.baseline,
         "seed": ORDER_SEED,
         "machine": asdict(evaluation.machine),

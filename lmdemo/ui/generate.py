@@ -12,7 +12,7 @@ import gradio as gr
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.inputs import whole_number
-from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_PROMPT, EXAMPLE_WORDS, Lab
+from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_WORDS, Lab
 from lmdemo.roofline import Limit
 from lmdemo.server.service import Service
 from lmdemo.ui import markup, prose, query
@@ -21,13 +21,6 @@ from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, first_result, settled, throttled
 
-EXAMPLES = [
-    EXAMPLE_PROMPT,
-    "“My dear fellow,” said he, “I have",
-    "The ship had been three days at sea when the captain",
-    "She opened the letter, and",
-    "I walked along the shore, looking for",
-]
 HOW = (
     '<p class="note">A mark at the meter is this machine’s limit for the variant: the read bandwidth measured here ÷'
     " the bytes of its weights, all of which each word reads. ▸ says that it lies beyond the meter’s end.</p>"
@@ -44,6 +37,7 @@ class Parts:
 
     controls: tuple[gr.components.Component, ...]  # prompt, words, temperature, top-k, seed, <unk>, then variants
     run: tuple[gr.components.Component, ...]  # status, texts, last run and its query: what a run fills
+    examples: gr.Dataset  # of the model in service
     asked: gr.Number  # a change of it writes
 
 
@@ -57,9 +51,10 @@ class Run:
 
 def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     """Lay the tab out; `address` holds that of the page, and a change of `asked` writes."""
-    prompt = gr.Textbox(EXAMPLE_PROMPT, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
-    examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Try", type="values")
-    settings, variants = _settings(service.lab)
+    lab = service.lab
+    prompt = gr.Textbox(lab.prompt, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
+    examples = gr.Dataset(components=[prompt], **samples(lab), label="Try", type="values")
+    settings, variants = _settings(lab)
     with gr.Row(elem_classes="buttons"):
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
@@ -74,7 +69,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     gr.HTML(HOW)
     last = gr.State(None)
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
-    parts = Parts((prompt, *settings, variants), (status, texts, last, query), asked)
+    parts = Parts((prompt, *settings, variants), (status, texts, last, query), examples, asked)
 
     *_, seed, _ = settings
     writing = {
@@ -86,7 +81,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     }
     runs = [
         gr.on([start.click, prompt.submit, asked.change], **writing),
-        examples.click(sample, examples, prompt, **QUICK, **AS_SENT).then(**writing),
+        examples.click(partial(sample, service), examples, prompt, **QUICK, **AS_SENT).then(**writing),
         another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
         slowly.click(
             replay,
@@ -128,10 +123,16 @@ def _settings(
     return (words, temperature, top_k, seed, allow_unk), variants
 
 
-def sample(index: object) -> object:
+def samples(lab: Lab) -> dict[str, object]:
+    """The prompts to try with the model in service."""
+    return {"samples": [[text] for text in lab.prompts], "visible": bool(lab.prompts)}
+
+
+def sample(service: Service, index: object) -> object:
     """The prompt of that number among the examples; what is no number of one changes nothing."""
+    offered = service.lab.prompts
     try:
-        return EXAMPLES[whole_number("Example", index, 0, len(EXAMPLES) - 1)]
+        return offered[whole_number("Example", index, 0, len(offered) - 1)]
     except InputError:
         return gr.skip()
 
@@ -162,7 +163,7 @@ async def arrive(service: Service, address: object) -> tuple:
     """
     lab = service.lab
     try:
-        asked = query.writing(address, lab.variants)
+        asked = query.writing(address, lab.variants, lab.prompt)
     except InputError as error:
         _, *example = await _example(service)
         return markup.alert(f"In this page’s address: {error}"), *example
@@ -185,7 +186,7 @@ async def _example(service: Service) -> tuple:
         where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
         note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
     line = markup.status(prose.parting(example), note)
-    controls = *(gr.skip() for _ in range(4)), seed, gr.skip(), gr.skip()
+    controls = example.settings.prompt, *(gr.skip() for _ in range(3)), seed, gr.skip(), gr.skip()
     last = Run(example, lab.limits)
     return line, redraw(False, last), last, query_of(example), *controls, gr.skip()
 

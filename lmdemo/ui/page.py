@@ -8,6 +8,7 @@ import gradio as gr
 
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
+from lmdemo.prompts import EXAMPLES
 from lmdemo.server import queue_limits, sessions
 from lmdemo.server.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
@@ -39,12 +40,12 @@ def build_page(service: Service) -> gr.Blocks:
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
-        tokens = measuring.controls[0]
-        views = [header, *sizes, tokens, *explained]
+        prompt, tokens = writing.controls[0], measuring.controls[0]
+        views = [header, writing.examples, *sizes, tokens, *explained]
         following = {
             "fn": partial(_follow, service, len(views)),
-            "inputs": shown,
-            "outputs": [pull, clock, shown, *views],
+            "inputs": [shown, prompt],
+            "outputs": [pull, clock, shown, prompt, *views],
             **QUICK,
         }
         here.input(_open, here, tabs, **QUICK, **AS_SENT)
@@ -59,8 +60,11 @@ def build_page(service: Service) -> gr.Blocks:
     return page
 
 
-async def _follow(service: Service, views: int, shown: str | None) -> tuple:
-    """The state of the pull, and the views that depend on the checkpoint if it is another than the one shown."""
+async def _follow(service: Service, views: int, shown: str | None, prompt: object) -> tuple:
+    """The state of the pull, and what depends on the checkpoint if it is another than the one shown.
+
+    A prompt that was offered and that the checkpoint does not know gives way to one that it knows.
+    """
     lab, pull = service.state
     name = prose.origin(lab.checkpoint)
     line = markup.pull(pull)
@@ -68,10 +72,20 @@ async def _follow(service: Service, views: int, shown: str | None) -> tuple:
         line = markup.status(*prose.switched(lab.checkpoint)) + line
     clock = gr.Timer(active=pull is not None and pull.under_way)
     if shown == name:
-        return line, clock, name, *(gr.skip() for _ in range(views))
+        return line, clock, name, *(gr.skip() for _ in range(1 + views))
     # in a thread that serves nobody else: right after the start many pages may wait for the sizes
     sizes = await asyncio.to_thread(size.draw, lab)
-    return line, clock, name, _header(lab), *sizes, gr.Slider(**evaluate.slice_range(lab)), *about.draw(lab)
+    return (
+        line,
+        clock,
+        name,
+        lab.prompt if prompt in EXAMPLES and prompt not in lab.prompts else gr.skip(),
+        _header(lab),
+        gr.Dataset(**generate.samples(lab)),
+        *sizes,
+        gr.Slider(**evaluate.slice_range(lab)),
+        *about.draw(lab),
+    )
 
 
 def _open(address: object) -> gr.Tabs:

@@ -12,7 +12,7 @@ from lmdemo.errors import InputError
 from lmdemo.evaluation import check_slice
 from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import plain_text, some_of
-from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, EXAMPLE_PROMPT, EXAMPLE_WORDS
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, EXAMPLE_WORDS
 from lmdemo.variants import BASELINE, TUTORIAL
 
 TABS = ("generate", "size", "evaluate", "about")
@@ -81,8 +81,8 @@ def tab(address: object) -> str | None:
     return name
 
 
-def writing(address: object, offered: Collection[str]) -> GenerateQuery | None:
-    """What the Generate tab is asked for; None if nothing.
+def writing(address: object, offered: Collection[str], prompt: str) -> GenerateQuery | None:
+    """What the Generate tab is asked for, with `prompt` where it names none; None if nothing.
 
     Raises:
         InputError: there is no such tab, or a field is out of its range.
@@ -92,7 +92,7 @@ def writing(address: object, offered: Collection[str]) -> GenerateQuery | None:
         return None
     given: dict[str, object] = {name: _number(query[name]) for name in WRITING[1:5] if name in query}
     settings = GenerationSettings(
-        **{"prompt": query.get("prompt", EXAMPLE_PROMPT), "words": EXAMPLE_WORDS} | given,
+        **{"prompt": query.get("prompt", prompt), "words": EXAMPLE_WORDS} | given,
         allow_unk=_switch("Allow_unk", query.get("allow_unk", "0")),
     )
     return GenerateQuery(settings, _variants(query, offered, TUTORIAL), _switch("Run", query.get("run", "0")))

@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from test_access import legible
 from test_embed import assert_follows
 
+from lmdemo.prompts import EXAMPLES
 from lmdemo.ui.embed import TITLE
-from lmdemo.ui.generate import EXAMPLES
 from readme import PRINTED_ADDRESS, block
 
 TEXT = {"before": "What stands before it.", "after": "What stands after it."}

@@ -32,7 +32,7 @@ settings = st.builds(
 @given(st.builds(query.GenerateQuery, settings, chosen, st.booleans()), st.sampled_from(HOSTS))
 def test_what_is_to_be_written_comes_back_from_its_address(asked: query.GenerateQuery, host: str) -> None:
     address = query.join(host, asked.query())
-    assert query.writing(address, OFFERED) == asked
+    assert query.writing(address, OFFERED, "It was") == asked
     assert query.tab(address) == "generate"
     assert query.measuring(address, OFFERED, 20_000) is None
 
@@ -44,12 +44,12 @@ def test_what_is_to_be_written_comes_back_from_its_address(asked: query.Generate
 def test_what_is_to_be_measured_comes_back_from_its_address(asked: query.EvaluateQuery, host: str) -> None:
     address = query.join(host, asked.query())
     assert query.measuring(address, OFFERED, 20_000) == asked
-    assert query.writing(address, OFFERED) is None
+    assert query.writing(address, OFFERED, "It was") is None
 
 
 @given(st.text(max_size=200))
 def test_any_query_is_read_or_refused(string: str) -> None:
-    for read in (query.tab, lambda address: query.writing(address, OFFERED)):
+    for read in (query.tab, lambda address: query.writing(address, OFFERED, "It was")):
         with suppress(InputError):  # nothing else
             read(f"http://host/?{string}")
 
@@ -66,9 +66,9 @@ def test_a_link_stays_on_its_host_and_path_whatever_the_prompt(host: str) -> Non
 
 
 def test_what_is_not_named_is_as_on_the_page() -> None:
-    asked = query.writing("http://host/?words=12", OFFERED)
-    assert asked == query.GenerateQuery(GenerationSettings(lmdemo.lab.EXAMPLE_PROMPT, 12), ("int8",), False)
-    assert query.writing("http://host/?variants=", OFFERED).variants == ()
+    asked = query.writing("http://host/?words=12", OFFERED, "It was")
+    assert asked == query.GenerateQuery(GenerationSettings("It was", 12), ("int8",), False)
+    assert query.writing("http://host/?variants=", OFFERED, "It was").variants == ()
     assert query.measuring("http://host/?tab=evaluate&run=1", OFFERED, 900) == query.EvaluateQuery(
         900, 200, ("fp32-packed", "int8"), True
     )
@@ -78,7 +78,7 @@ def test_what_is_not_named_is_as_on_the_page() -> None:
     "string", ["", "?", "?tab=size", "?tab=generate", "?embed=1&__theme=dark", "?tab=about&words=0"]
 )
 def test_an_address_may_ask_for_nothing(string: str) -> None:
-    assert query.writing(f"http://host/{string}", OFFERED) is None
+    assert query.writing(f"http://host/{string}", OFFERED, "It was") is None
     assert query.measuring(f"http://host/{string}", OFFERED, 4000) is None
 
 
@@ -101,7 +101,7 @@ def test_an_address_may_ask_for_nothing(string: str) -> None:
 )
 def test_a_bad_value_is_a_sentence(string: str, sentence: str) -> None:
     with pytest.raises(InputError) as refused:
-        query.writing(f"http://host/?{string}", OFFERED)
+        query.writing(f"http://host/?{string}", OFFERED, "It was")
     assert str(refused.value).startswith(sentence)
     assert "<b>" not in str(refused.value)
 

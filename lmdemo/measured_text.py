@@ -1,0 +1,52 @@
+"""The text that a checkpoint is measured on: its own test.txt, or the prose this project carries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lmdemo.errors import CheckpointError
+from lmdemo.text import EOS, Vocabulary, read_corpus
+
+SAMPLE = Path(__file__).parent.parent / "assets" / "sample.txt"
+MUCH_UNKNOWN = 0.1  # the share of a text's words outside a vocabulary above which its loss says little of the model
+
+
+@dataclass(frozen=True)
+class MeasuredText:
+    """A text as a vocabulary has it."""
+
+    ids: Tensor  # (N,) int64
+    name: str  # where it comes from, for the page
+    unknown_share: float  # of its words, 0 to 1, that the vocabulary does not have
+
+
+def doubt(unknown_share: float) -> str:
+    """That a text is hardly one of a model's, if so many of its words are unknown to it; else nothing."""
+    if unknown_share <= MUCH_UNKNOWN:
+        return ""
+    return f"{unknown_share:.0%} of the test text’s words are not in the vocabulary: the loss on it says little."
+
+
+def read_test(path: Path, vocabulary: Vocabulary) -> MeasuredText:
+    """The folder's own test.txt at `path`; without one, the sample.
+
+    Raises:
+        CheckpointError: it is not UTF-8, or has fewer than two words that the vocabulary knows.
+    """
+    if path.is_file():
+        name = "the checkpoint's test.txt"
+        try:
+            words = read_corpus(path)
+        except UnicodeDecodeError as error:
+            raise CheckpointError("test.txt is not UTF-8 text.") from error
+    else:
+        name = "assets/sample.txt, prose written for this project"
+        paragraphs = (line for line in SAMPLE.read_text(encoding="utf-8").splitlines() if line.strip())
+        words = [word for line in paragraphs for word in [*vocabulary.tokenize(line), EOS]]
+    ids = vocabulary.ids(words)
+    if len(ids) < 2:
+        raise CheckpointError("The test text has fewer than two words this model knows.")
+    unknown = sum(word not in vocabulary for word in words)
+    return MeasuredText(torch.tensor(ids, dtype=torch.int64), name, unknown / len(words))
