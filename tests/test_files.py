@@ -558,5 +558,5 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     assert shown("typed by a visitor")[3] == gr.skip()
     assert generate.sample(service, 1) == offered[1]
     assert generate.sample(service, 3) == gr.skip()
-    service.start()
     assert asyncio.run(generate.arrive(service, "http://host/"))[4] == offered[0]
+    service.lab.evaluation.result(timeout=120)  # nothing is left running
