@@ -6,7 +6,6 @@ import json
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -551,7 +550,10 @@ def test_prompts_are_words_that_the_model_knows(german: Path, bundled: lmdemo.Ch
 def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None:
     service = Service(Request(str(german)))
     offered = service.lab.prompts
-    shown = partial(page._follow, service, 5, "bundled with the app")
+
+    def shown(prompt: str) -> tuple:
+        return asyncio.run(page._follow(service, 5, "bundled with the app", prompt))
+
     _, _, _, prompt, _, examples, *_ = shown(EXAMPLES[0])
     assert prompt == offered[0]
     assert examples.constructor_args["samples"] == [[text] for text in offered]
