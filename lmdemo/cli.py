@@ -187,7 +187,12 @@ def _confirm(found: str) -> bool:
 
 def _add_bench(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("bench", help="measure speed, start, streaming and memory on this machine")
-    command.add_argument("--rounds", type=int, default=8, help="runs of each contestant (default: %(default)s)")
+    command.add_argument(
+        "--rounds",
+        type=int,
+        default=6,
+        help="runs of each; from 6 on with intervals (default: %(default)s)",
+    )
     command.add_argument("--only", choices=["speed", "page"], help="one half: the loops, or what the page costs")
     command.set_defaults(run=_bench)
 
@@ -197,10 +202,14 @@ def _bench(options: argparse.Namespace) -> None:
     # imported here: it needs the tools of tests/requirements.txt, which training does not
     from lmdemo import bench
 
+    speeds, page = [], None
     if options.only != "page":
-        print(bench.report_speed(bench.run_speed(rounds)), flush=True)
+        speeds = bench.run_speed(rounds)
+        print(f"{bench.report_speed(speeds)}\n", flush=True)
     if options.only != "speed":
-        print(bench.report(bench.run(rounds)))
+        page = bench.run(rounds)
+        print(f"{bench.report(page)}\n")
+    print(bench.as_json(rounds, speeds, page))
 
 
 def _add_load(commands: argparse._SubParsersAction) -> None:

@@ -5,7 +5,7 @@ does not count; a ratio is taken round by round. The tutorial's loops stand here
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from lmdemo.sampling import Sampler, SharedNoise
 from lmdemo.text import Vocabulary
 from lmdemo.variants import TUTORIAL, build_variants
 
-WORDS = 200  # written in a turn
-TOKENS = 1_000  # read in a turn
+WORDS = 100  # written in a turn
+TOKENS = 400  # read in a turn
 TUTORIAL_WINDOW = 25  # the tutorial's bptt
 SEED = 0  # of the order of turns, and of the text of random words that a made-up model reads
 
@@ -85,6 +85,23 @@ def measure_speed(title: str, model: LSTMModel, vocabulary: Vocabulary, ids: Ten
     )
 
 
+def speed_figures(speed: Speed) -> dict[str, object]:
+    """Words a second by contest and contestant, the ratios of seconds and the losses."""
+    contests = {
+        "writing": speed.generation,
+        f"reading, window {TUTORIAL_WINDOW}": speed.evaluation,
+        f"reading, window {DEFAULT_WINDOW}": speed.long_windows,
+    }
+    return {
+        "title": speed.title,
+        "words_per_second": {
+            work: {name: held.speed(name) for name in held.seconds} for work, held in contests.items()
+        },
+        "seconds_over_seconds": dict(_ratios(speed)),
+        "loss": dict(speed.long_windows.answers),
+    }
+
+
 def speed_report(speed: Speed) -> str:
     """Words a second of every contestant, and the ratios of seconds, as Markdown."""
     head = (
@@ -97,11 +114,10 @@ def speed_report(speed: Speed) -> str:
         rows.append(
             f"| {name} | {_speed(speed.generation.speed(name))} | {_speed(speed.evaluation.speed(name))} | {long} |"
         )
-    ratios = ["| seconds ÷ seconds | |\n|---|---:|"]
-    for label, work, name, other in RATIOS:
-        ratio = getattr(speed, work).ratio(name, other)
-        what = label.format(tutorial=TUTORIAL_WINDOW, ours=DEFAULT_WINDOW)
-        ratios.append(f"| {what} | {figure(ratio)} |")
+    ratios = [
+        "| seconds ÷ seconds | |\n|---|---:|",
+        *(f"| {what} | {figure(ratio)} |" for what, ratio in _ratios(speed)),
+    ]
     losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "fp32-packed", "int8")}
     told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
     rounds = len(speed.generation.seconds["fp32"])
@@ -115,6 +131,12 @@ def speed_report(speed: Speed) -> str:
             f" in a turn. Loss: {told}.",
         ]
     )
+
+
+def _ratios(speed: Speed) -> Iterator[tuple[str, Interval]]:
+    for label, work, name, other in RATIOS:
+        what = label.format(tutorial=TUTORIAL_WINDOW, ours=DEFAULT_WINDOW)
+        yield what, getattr(speed, work).ratio(name, other)
 
 
 def _speed(value: Interval) -> str:

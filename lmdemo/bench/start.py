@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -25,34 +24,32 @@ class Start:
     imports_seconds: Interval  # a new interpreter until torch and gradio are imported
     imports_bytes: int  # resident, after these imports
     page_seconds: Interval  # a new interpreter until the first page is served, nothing asked of the Hub
-    with_hub: Mapping[str, Interval]  # the same with a model asked of a Hub out of reach, ÷ without, pair by pair
+    beyond_imports: Interval  # the seconds to the first page beyond these imports, ÷ the imports, pair by pair
+    with_hub: Interval  # the same start with a model asked of a Hub out of reach, ÷ without, pair by pair
 
 
 def measure_start(rounds: int) -> Start:
-    """Start everything in turns, `rounds` times."""
-    imports, imports_bytes = [], 0
+    """Start everything in turns, `rounds` times; one Hub refuses connections, another never answers, in turns too."""
+    imports, imports_bytes, pages, with_hub = [], 0, [], []
     with tempfile.TemporaryDirectory() as home, ExitStack() as hubs:
         refusing = hubs.enter_context(socket.socket())  # bound and not listening: nobody else listens there either
         refusing.bind(("127.0.0.1", 0))
         silent = hubs.enter_context(socket.create_server(("127.0.0.1", 0)))  # accepts, and never answers
         asking = {"LMDEMO_MODEL": "someone/model", "HF_HOME": home, "HF_HUB_OFFLINE": "0"}
-        settings = {"none": {}} | {
-            name: asking | {"HF_ENDPOINT": f"http://127.0.0.1:{hub.getsockname()[1]}"}
-            for name, hub in (("refusing", refusing), ("silent", silent))
-        }
-        pages: dict[str, list[float]] = {name: [] for name in settings}
         for turn in range(rounds):
             seconds, imports_bytes = _time_imports()
             imports.append(seconds)
-            for name in np.roll(list(settings), turn):  # each goes first in its turn
-                with running_app(**settings[name]) as (_, _, seconds):
-                    pages[name].append(seconds)
-    none = pages.pop("none")
+            hub = asking | {"HF_ENDPOINT": f"http://127.0.0.1:{(refusing, silent)[turn % 2].getsockname()[1]}"}
+            starts = [({}, pages), (hub, with_hub)]
+            for settings, found in starts if turn % 4 < 2 else reversed(starts):  # each goes first with each Hub
+                with running_app(**settings) as (_, _, seconds):
+                    found.append(seconds)
     return Start(
         imports_seconds=median_interval(np.array(imports)),
         imports_bytes=imports_bytes,
-        page_seconds=median_interval(np.array(none)),
-        with_hub={name: median_interval(np.divide(seconds, none)) for name, seconds in pages.items()},
+        page_seconds=median_interval(np.array(pages)),
+        beyond_imports=median_interval(np.divide(pages, imports) - 1),
+        with_hub=median_interval(np.divide(with_hub, pages)),
     )
 
 

@@ -15,7 +15,7 @@ from lmdemo.evaluation import Interval, median_interval
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
 
-SETTINGS = GenerationSettings("It was a cold night in November, and", words=1_000)
+SETTINGS = GenerationSettings("It was a cold night in November, and", words=500)
 
 
 @dataclass(frozen=True)
