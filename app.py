@@ -27,12 +27,12 @@ from lmdemo.memory import few_arenas
 from lmdemo.server import log
 from lmdemo.server.jobs import longest_from
 from lmdemo.server.listening import listening
-from lmdemo.server.service import Service, request_from
 
 try:
     inputs.certificates(os.environ)
     address = listening(os.environ)
     # Gradio reads both when it is imported, and fails on what it cannot use
+    from lmdemo.server.service import Service, request_from
     from lmdemo.server.shutdown import serve
     from lmdemo.ui import build_page, launch_options
 

@@ -16,8 +16,8 @@ from lmdemo.cli import command_line
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.publish import MEASURED_WORDS
 from lmdemo.server import bodies, health, jobs
-from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION, UNREAD
-from lmdemo.server.sessions import MAILBOXES
+from lmdemo.server.gradio_queue import MAILBOXES, UNREAD
+from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION
 from lmdemo.ui import query
 from lmdemo.ui.embed import snippet
 from readme import PRINTED_ADDRESS, README, block

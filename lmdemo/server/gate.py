@@ -9,86 +9,44 @@ puts the headers on every answer.
 
 import os
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lmdemo.server import bodies, gradio_queue
-from lmdemo.server.headers import on_a_space, with_visitor
-from lmdemo.server.queue_limits import QueueLimits, address_of
+from lmdemo.server.gradio_queue import Function
+from lmdemo.server.headers import address_of, on_a_space, with_visitor
+from lmdemo.server.queue_limits import Place, QueueLimits
 from lmdemo.server.refusal import Refusal
 
-if TYPE_CHECKING:
-    from gradio.block_function import BlockFunction
-    from gradio.blocks import Blocks
-    from gradio.queueing import Queue
-
-NAME = r"[\w.-]{1,128}"  # a file system may stumble over longer ones
-FILES = rf"(?:{NAME}/){{0,16}}{NAME}"
-
-
-class Kind(Enum):
-    """What a request wants, as far as the gate has to know."""
-
-    READ = auto()
-    JOIN = auto()  # the queue, by the number of a function
-    CALL = auto()  # an endpoint, by its name
-    CALL_NAMED = auto()  # the same, with its values by name
-    RUN = auto()  # a function without a queue
-    FOLLOW_SESSION = auto()  # the stream of a session's results
-    FOLLOW_CALL = auto()  # the stream of one call's results
-    CANCEL = auto()
-    RESET = auto()
-    HEARTBEAT = auto()
-    TOOL = auto()  # a message of an agent, where its protocol is installed
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A method and the paths it is open on."""
-
-    kind: Kind
-    method: str
-    path: re.Pattern[str]
-
-
-def _open(kind: Kind, method: str, *paths: str) -> Passage:
-    return Passage(kind, method, re.compile("|".join(f"(?:{path})" for path in paths), re.ASCII))
-
-
-PASSAGES = (
-    _open(
-        Kind.READ,
-        "GET",
-        "/",
-        "/config/?",
-        "/theme.css",
-        rf"/(?:assets|static)/{FILES}",
-        "/favicon.ico",
-        "/robots.txt",
-        "/manifest.json",
-        "/gradio.js",
-        "/healthz",
-        "/gradio_api/(?:info|app_id|startup-events|queue/status|theme.css|openapi.json)/?",
+PATH = re.compile(r"(?:/[\w.-]{1,128}){0,17}/?", re.ASCII)  # a file system may stumble over longer names
+NOWHERE = "/nowhere"
+READ = (
+    "/",
+    "/config",
+    "/config/",
+    "/theme.css",
+    "/assets/{file:path}",
+    "/static/{file:path}",
+    "/favicon.ico",
+    "/robots.txt",
+    "/manifest.json",
+    "/gradio.js",
+    "/healthz",
+    *(
+        f"/gradio_api/{name}{slash}"
+        for name in ("info", "app_id", "startup-events", "queue/status", "theme.css", "openapi.json")
+        for slash in ("", "/")
     ),
-    _open(Kind.HEARTBEAT, "GET", r"/gradio_api/heartbeat/(?P<session>[^/]+)"),
-    _open(Kind.JOIN, "POST", "/gradio_api/queue/join"),
-    _open(Kind.FOLLOW_SESSION, "GET", "/gradio_api/queue/data"),
-    _open(Kind.CALL, "POST", rf"/gradio_api/call/(?P<name>{NAME})/?"),
-    _open(Kind.CALL_NAMED, "POST", rf"/gradio_api/call/v2/(?P<name>{NAME})/?"),
-    _open(Kind.FOLLOW_CALL, "GET", rf"/gradio_api/call/(?P<name>{NAME})/(?P<event>{NAME})"),
-    _open(Kind.RUN, "POST", rf"/gradio_api/run/{NAME}"),
-    _open(Kind.CANCEL, "POST", "/gradio_api/cancel"),
-    _open(Kind.RESET, "POST", "/gradio_api/reset"),
-    _open(Kind.READ, "GET", "/gradio_api/mcp/schema"),
-    _open(Kind.TOOL, "POST", "/gradio_api/mcp/?"),
+    "/gradio_api/mcp/schema",
     # under `gradio app.py` alone: an open page hears there of an edit
-    *([_open(Kind.READ, "GET", "/gradio_api/dev/reload")] if os.environ.get("GRADIO_WATCH_DIRS") else ()),
+    *(["/gradio_api/dev/reload"] if os.environ.get("GRADIO_WATCH_DIRS") else ()),
 )
 
 
@@ -105,6 +63,21 @@ class Gate:
         self._app = app
         self._on_a_space = on_a_space
         self._limits = QueueLimits()
+        routes = [
+            *(Route(path, self._read, methods=["GET"]) for path in READ),
+            Route("/gradio_api/heartbeat/{session}", self._heartbeat, methods=["GET"]),
+            Route("/gradio_api/queue/join", self._join, methods=["POST"]),
+            Route("/gradio_api/queue/data", self._follow_session, methods=["GET"]),
+            *(Route(f"/gradio_api/call/{{name}}{slash}", self._call, methods=["POST"]) for slash in ("", "/")),
+            *(Route(f"/gradio_api/call/v2/{{name}}{slash}", self._call_named, methods=["POST"]) for slash in ("", "/")),
+            Route("/gradio_api/call/{name}/{run}", self._follow_call, methods=["GET"]),
+            Route("/gradio_api/run/{name}", self._run, methods=["POST"]),
+            Route("/gradio_api/cancel", self._cancel, methods=["POST"]),
+            Route("/gradio_api/reset", self._reset, methods=["POST"]),
+            *(Route(f"/gradio_api/mcp{slash}", self._tool, methods=["POST"]) for slash in ("", "/")),
+        ]
+        router = Router(routes, redirect_slashes=False)
+        self._routes = ExceptionMiddleware(router, handlers={Refusal: _refused, HTTPException: _no_route})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -116,103 +89,158 @@ class Gate:
             return
         if self._on_a_space:
             scope = with_visitor(scope)
-        try:
-            await self._serve(scope, receive, send)
-        except Refusal as refusal:
-            await refusal.response()(scope, receive, send)
+        # Gradio gets what came, with none of the marks that are left on it here
+        routed = scope | {"asked": scope}
+        if not PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+            routed["path"] = NOWHERE
+        await self._routes(routed, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind, named = _passage(scope)
-        request = Request(scope, receive)
-        blocks: Blocks = scope["app"].get_blocks()
-        queue = blocks._queue
-        match kind:
-            case Kind.READ:
-                # the page reads its address itself; what Gradio would take from it is for other pages than this one
-                await self._app(scope | {"query_string": b""}, receive, send)
-            case Kind.HEARTBEAT:
-                bodies.name("session_hash", named["session"])
-                await self._app(scope, receive, send)
-            case Kind.FOLLOW_SESSION:
-                session = bodies.name("session_hash", request.query_params.get("session_hash"))
-                if gradio_queue.has_mailbox(queue, session):
-                    await gradio_queue.follow(self._app, queue, session, scope, receive, send)
-                else:
-                    await gradio_queue.gone_session()(scope, receive, send)
-            case Kind.FOLLOW_CALL:
-                session = gradio_queue.session_of(queue, named["event"])
-                if session is not None:
-                    await gradio_queue.follow(self._app, queue, session, scope, receive, send)
-                else:
-                    await gradio_queue.gone_call()(scope, receive, send)
-            case _:
-                whole = await bodies.read(request)
-                body = bodies.parse(whole)
-                _check(kind, named, body, blocks)
-                await self._post(kind, body, queue, scope, _replay(whole, receive), send)
+    async def _read(self, request: Request) -> Response:
+        # the page reads its address itself; what Gradio would take from it is for other pages than this one
+        return _Onward(self._app, request.scope["asked"] | {"query_string": b""})
 
-    async def _post(self, kind: Kind, body: dict, queue: "Queue", scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a body through that is what this kind of request carries."""
-        match kind:
-            case Kind.JOIN | Kind.CALL | Kind.CALL_NAMED:
-                with self._limits.place(queue, body.get("session_hash"), address_of(scope.get("client"))):
-                    await self._app(scope, receive, send)
-            case Kind.CANCEL if gradio_queue.end_is_told(queue, body["session_hash"], body["event_id"]):
-                await JSONResponse({"success": True})(scope, receive, send)  # as the first time
-            case _:
-                await self._app(scope, receive, send)
+    async def _heartbeat(self, request: Request) -> Response:
+        bodies.session(request.path_params["session"])
+        return _Onward(self._app, request.scope["asked"])
+
+    async def _follow_session(self, request: Request) -> Response:
+        session = bodies.session(request.query_params.get("session_hash"))
+        if not _queue(request).has_mailbox(session):
+            return gradio_queue.gone_session()
+        return _Following(self._app, request.scope["asked"], _queue(request), session)
+
+    async def _follow_call(self, request: Request) -> Response:
+        session = _queue(request).session_of(request.path_params["run"])
+        if session is None:
+            return gradio_queue.gone_call()
+        return _Following(self._app, request.scope["asked"], _queue(request), session)
+
+    async def _join(self, request: Request) -> Response:
+        whole = await bodies.read(request)
+        body = bodies.parse(bodies.Join, whole)
+        function = _function(request, body.fn_index, queued=True)
+        bodies.check_values(body, function.inputs)
+        return await self._enter(request, whole, body.session_hash, function)
+
+    async def _call(self, request: Request) -> Response:
+        function = _endpoint(request)
+        whole = await bodies.read(request)
+        body = bodies.parse(bodies.Call, whole)
+        bodies.check_values(body, function.inputs)
+        return await self._enter(request, whole, body.session_hash, function)
+
+    async def _call_named(self, request: Request) -> Response:
+        function = _endpoint(request)
+        whole = await bodies.read(request)
+        bodies.check_named(function.inputs, whole)
+        return await self._enter(request, whole, None, function)
+
+    async def _run(self, request: Request) -> Response:
+        whole = await bodies.read(request)
+        body = bodies.parse(bodies.Join, whole)
+        function = _function(request, body.fn_index, queued=False)
+        bodies.check_values(body, function.inputs)
+        return _Onward(self._app, request.scope["asked"], whole)
+
+    async def _cancel(self, request: Request) -> Response:
+        body = bodies.parse(bodies.Cancel, await bodies.read(request))
+        await _queue(request).cancel(body.session_hash, body.event_id)
+        return JSONResponse({"success": True})
+
+    async def _reset(self, request: Request) -> Response:
+        bodies.parse(bodies.Reset, await bodies.read(request))
+        return JSONResponse({"success": True})
+
+    async def _tool(self, request: Request) -> Response:
+        return _Onward(self._app, request.scope["asked"], await bodies.read(request))
+
+    async def _enter(self, request: Request, whole: bytes, session: str | None, function: Function) -> Response:
+        """Let a run into the queue, if it has a place there."""
+        queue = _queue(request)
+        if session is not None and queue.unread(session) > gradio_queue.UNREAD:
+            raise Refusal(
+                429, f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have told."
+            )
+        asked = Place(session, address_of(request.scope), queue.seconds(function), read=False)
+        return _Entering(self._app, request.scope["asked"], whole, self._limits.enter(asked, queue.places()))
 
 
-def _check(kind: Kind, named: dict[str, str], body: dict, blocks: "Blocks") -> None:
-    """Check that a body is what this kind of request carries.
+class _Onward(Response):
+    """Lets a request through, with the body that was read of it."""
+
+    def __init__(self, app: ASGIApp, asked: Scope, body: bytes | None = None) -> None:
+        self._app, self._asked, self._body = app, asked, body
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(self._asked, receive if self._body is None else _replay(self._body, receive), send)
+
+
+class _Entering(_Onward):
+    """Lets a run into the queue, in the place that it has there.
 
     Raises:
-        Refusal: it is something else.
+        Refusal: it has none.
     """
-    match kind:
-        case Kind.RUN:
-            bodies.call(body, blocks.fns, queued=False)
-        case Kind.CANCEL:
-            bodies.cancel(body)
-        case Kind.RESET:
-            bodies.reset(body)
-        case Kind.JOIN:
-            bodies.call(body, blocks.fns, queued=True)
-        case Kind.CALL:
-            bodies.endpoint_call(body, _endpoint(named["name"], blocks))
-        case Kind.CALL_NAMED:
-            bodies.named_call(body, _endpoint(named["name"], blocks))
+
+    def __init__(self, app: ASGIApp, asked: Scope, body: bytes, place: AbstractContextManager[None]) -> None:
+        super().__init__(app, asked, body)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
-def _passage(scope: Scope) -> tuple[Kind, dict[str, str]]:
-    """What a request wants, and the names in its path.
+class _Following(Response):
+    """Lets a session read what comes of its runs."""
+
+    def __init__(self, app: ASGIApp, asked: Scope, queue: gradio_queue.RunQueue, session: str) -> None:
+        self._app, self._asked, self._queue, self._session = app, asked, queue, session
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await self._queue.follow(self._app, self._session, self._asked, receive, send)
+
+
+def _queue(request: Request) -> gradio_queue.RunQueue:
+    return gradio_queue.queue_of(gradio_queue.page_of(request.scope["app"]))
+
+
+def _function(request: Request, number: int, *, queued: bool) -> Function:
+    """The function of the page that has this number.
 
     Raises:
-        Refusal: it is none that is let through.
+        Refusal: there is none, or it is called in another way.
     """
-    path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    methods = []
-    for passage in PASSAGES:
-        if match := passage.path.fullmatch(path):
-            if method == passage.method:
-                return passage.kind, match.groupdict()
-            methods.append(passage.method)
-    if methods:
-        raise Refusal(405, f"Only {' and '.join(methods)} is answered here.", allow=methods)
-    raise Refusal(404, "There is nothing here.")
+    function = gradio_queue.function(gradio_queue.page_of(request.scope["app"]), number)
+    if function is None:
+        raise Refusal(404, "This page has no such function; it may be of an earlier start, reload it.")
+    if function.queued is not queued:
+        raise Refusal(400, "This function has no queue." if queued else "This function is called through the queue.")
+    return function
 
 
-def _endpoint(name: str, blocks: "Blocks") -> "BlockFunction":
-    """The documented endpoint of that name.
+def _endpoint(request: Request) -> Function:
+    """The documented endpoint that the path names.
 
     Raises:
         Refusal: there is none; functions of the page are not called by name.
     """
-    public = {fn.api_name: fn for fn in blocks.fns.values() if fn.api_visibility == "public" and fn.api_name}
-    if name not in public:
-        raise Refusal(404, f"The endpoints are {', '.join(f'/{known}' for known in public)}.")
-    return public[name]
+    endpoints = gradio_queue.endpoints(gradio_queue.page_of(request.scope["app"]))
+    name = request.path_params["name"]
+    if name not in endpoints:
+        raise Refusal(404, f"The endpoints are {', '.join(f'/{known}' for known in endpoints)}.")
+    return endpoints[name]
+
+
+async def _refused(_request: Request, refusal: Exception) -> Response:
+    return refusal.response()
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    if error.status_code == 405:
+        allowed = sorted(set(error.headers["Allow"].split(", ")) - {"HEAD"})
+        return Refusal(405, f"Only {' and '.join(allowed)} is answered here.", allow=allowed).response()
+    return Refusal(404, "There is nothing here.").response()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

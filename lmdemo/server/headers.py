@@ -20,7 +20,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -165,3 +165,13 @@ def _visitor(told: str) -> str | None:
         if address.is_global:
             return str(address)
     return None
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from, as limits count it: of IPv6 the network, all of which one visitor may have."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        address = ip_address(host)
+    except ValueError:  # no address: a test, or a socket of this machine
+        return host
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host

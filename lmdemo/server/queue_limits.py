@@ -1,76 +1,70 @@
-"""How many runs may wait: of one visitor, from one address, and in all; and how much of them may be left unread."""
+"""Who may have another run wait: counted on plain records, by session, by address and in all.
 
-from collections import Counter
-from collections.abc import Iterator
+A place in the queue costs nothing to ask for, so a few who take all they can must not shut out the others: an address
+has at most as many as are left for everybody else, few that nobody reads, and only so many seconds of computing.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from lmdemo.server import gradio_queue
 from lmdemo.server.refusal import Refusal
 
-if TYPE_CHECKING:
-    from gradio.queueing import Event, Queue
-
+IN_ALL = 64
 PER_SESSION = 4  # a page has one run a tab, and what it asks for beside them is short
 PER_ADDRESS = 32  # a school behind one address, and half of the queue is left for the others
-IN_ALL = 64
-UNREAD = 100  # messages to a session, before it may ask for more; a long run that is not read leaves some dozens
-FIRST_GUESS = 5.0  # seconds a run takes, until some have been timed
+PER_ADDRESS_UNREAD = 16  # that nobody has begun to read; who asks reads at once
+PER_ADDRESS_SECONDS = 120.0  # that they will take, told from what runs took here
+
+
+@dataclass(frozen=True)
+class Place:
+    """One run that waits or computes."""
+
+    session: str | None  # of the page that asked; None for a program that names none
+    address: str
+    seconds: float  # that it will keep the others waiting
+    read: bool  # somebody reads what comes of it
 
 
 class QueueLimits:
-    """Counts the runs of a queue, waiting and running, and those that are on their way into it."""
+    """Lets runs into a queue, counting those that are on their way as well."""
 
     def __init__(self) -> None:
         """Nobody is on the way."""
-        self._entering: Counter[str] = Counter()
+        self._entering: list[Place] = []
 
     @contextmanager
-    def place(self, queue: "Queue", session: str | None, address: str) -> Iterator[None]:
-        """A place in the queue, kept while the request goes there.
+    def enter(self, asked: Place, there: Sequence[Place]) -> Iterator[None]:
+        """A place in the queue beside those that are `there`, kept while the request goes to it.
 
         Raises:
-            Refusal: the session, the address or the queue has as many runs as it may have, or the session does not
-                read what comes of them.
+            Refusal: the session, the address or the queue has as many runs as it may have.
         """
-        if session is not None and gradio_queue.unread(queue, session) > UNREAD:
-            raise Refusal(429, f"More than {UNREAD} messages to this page are unread; read what its runs have told.")
-        events = list(queue.event_ids_to_events.values())
-        keys = [(f"address {address}", PER_ADDRESS, sum(_address(event) == address for event in events))]
-        if session is not None:
-            keys.append((f"session {session}", PER_SESSION, sum(event.session_hash == session for event in events)))
-        for key, most, there in keys:
-            if there + self._entering[key] >= most:
-                who = "address" if key.startswith("address") else "page"
-                raise Refusal(429, f"From one {who} {most} runs may wait; {_when(queue, events)}", _wait(queue, events))
-        if len(events) + self._entering["all"] >= IN_ALL:
-            sentence = f"The queue is full: {IN_ALL} runs are waiting; {_when(queue, events)}"
-            raise Refusal(429, sentence, _wait(queue, events))
-        held = [key for key, _, _ in keys] + ["all"]
-        self._entering.update(held)
+        check(asked, [*there, *self._entering])
+        self._entering.append(asked)
         try:
             yield
         finally:
-            self._entering.subtract(held)
-            self._entering += Counter()  # drops the zeros
+            self._entering.remove(asked)
 
 
-def address_of(client: tuple[str, int] | None) -> str:
-    """The host a request comes from."""
-    return client[0] if client else ""
+def check(asked: Place, there: Sequence[Place]) -> None:
+    """Whether one more may wait beside those that are `there`.
 
-
-def _address(event: "Event") -> str:
-    return address_of(event.request.scope.get("client"))
-
-
-def _wait(queue: "Queue", events: list["Event"]) -> int:
-    """Seconds until what is here now has run, from how long each function has taken so far."""
-    # looked up without a trace: for a function that is merely named there, Gradio tells visitors that it takes 0 s
-    timed = (queue.process_time_per_fn.get(event.fn) for event in events)
-    return max(1, round(sum(FIRST_GUESS if known is None else known.avg_time for known in timed)))
-
-
-def _when(queue: "Queue", events: list["Event"]) -> str:
-    seconds = _wait(queue, events)
-    return f"what is waiting takes about {seconds} s, try again then."
+    Raises:
+        Refusal: it may not; with the seconds until it is worth asking again.
+    """
+    wait = max(1, round(sum(place.seconds for place in there)))
+    when = f"what is waiting takes about {wait} s, try again then."
+    own = [place for place in there if place.address == asked.address]
+    if asked.session is not None and sum(place.session == asked.session for place in there) >= PER_SESSION:
+        raise Refusal(429, f"From one page {PER_SESSION} runs may wait; {when}", wait)
+    if len(there) >= IN_ALL:
+        raise Refusal(429, f"The queue is full: {IN_ALL} runs are waiting; {when}", wait)
+    if len(own) >= min(PER_ADDRESS, IN_ALL - len(there)):
+        raise Refusal(429, f"From one address {len(own)} runs may wait now; {when}", wait)
+    if sum(not place.read for place in own) >= PER_ADDRESS_UNREAD:
+        raise Refusal(429, f"From one address {PER_ADDRESS_UNREAD} runs may wait that nobody reads; read them.", wait)
+    if own and sum(place.seconds for place in own) + asked.seconds > PER_ADDRESS_SECONDS:
+        raise Refusal(429, f"From one address {PER_ADDRESS_SECONDS:g} s of runs may wait; {when}", wait)

@@ -3,8 +3,6 @@
 From the signal on no new run begins, those that wait for their turn are told, and the one under way has a few seconds
 to finish; what does not finish is told too, and keeps what it has shown. Without this SIGTERM ends the process at
 once, and whoever waits for a result gets a broken connection. A second signal still does that.
-
-It reads Gradio's queue, which has no public end but to drop everything.
 """
 
 import asyncio
@@ -14,31 +12,24 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
 import gradio as gr
-from gradio.queueing import Event, Queue
-from gradio.server_messages import ProcessCompletedMessage
-from gradio.utils import error_payload
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lmdemo.server import gradio_queue
 from lmdemo.server.listening import taken
 from lmdemo.server.refusal import Refusal
 from lmdemo.server.tools import answer_calls
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 3.0  # seconds that a run under way has to finish: the whole end takes less than five
-FLUSH = 0.4  # seconds that the last results have to go out
-READ = 1.0  # seconds that the sentence is on the page before Gradio's own, that the connection was lost, replaces it
-LOOK = 0.02  # seconds between two looks at the queue
 
 REFUSED = "The app is being stopped and takes no new runs; try again in a minute."
-ENDED = "The app was stopped before this run was done; try again in a minute."
 
 
 @dataclass
@@ -87,7 +78,8 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
         pass
     if stop.loop is not None:
         with suppress(TimeoutError):  # a server that hangs does not keep the process
-            asyncio.run_coroutine_threadsafe(finish(page._queue), stop.loop).result(PATIENCE + READ + 0.5)
+            ending = gradio_queue.queue_of(page).finish(PATIENCE)
+            asyncio.run_coroutine_threadsafe(ending, stop.loop).result(PATIENCE + gradio_queue.READ + 0.5)
     # At once: an ordinary exit takes the interpreter from under threads that compute in torch, which aborts.
     logging.shutdown()
     sys.stdout.flush()
@@ -116,25 +108,3 @@ def _begins_a_run(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "POST":
         return False
     return "/gradio_api/call/" in scope["path"] or scope["path"].endswith("/gradio_api/queue/join")
-
-
-async def finish(queue: Queue) -> None:
-    """Let the runs under way finish within `PATIENCE`; those that wait, and those that do not finish, are told."""
-    unfinished: list[Event] = []
-    for waiting in queue.event_queue_per_concurrency_id.values():
-        unfinished += waiting.queue
-        waiting.queue.clear()
-    _end(queue, unfinished)
-    deadline = time.monotonic() + PATIENCE
-    while (running := [event for job in queue.active_jobs if job for event in job]) and time.monotonic() < deadline:
-        await asyncio.sleep(LOOK)
-    _end(queue, running)
-    await asyncio.sleep(READ if unfinished or running else FLUSH)
-
-
-def _end(queue: Queue, events: Iterable[Event]) -> None:
-    """Tell whoever waits for `events`; what they compute from here on reaches nobody."""
-    for event in events:
-        answer = error_payload(gr.Error(ENDED), show_error=False)
-        queue.send_message(event, ProcessCompletedMessage(output=answer, success=False))
-        event.alive = False

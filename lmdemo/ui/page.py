@@ -9,7 +9,7 @@ import gradio as gr
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
-from lmdemo.server import queue_limits, sessions
+from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
 from lmdemo.ui.events import AS_SENT, QUICK
@@ -55,8 +55,7 @@ def build_page(service: Service) -> gr.Blocks:
         for tab, parts in ((generate, writing), (evaluate, measuring)):
             found = [*parts.run, *parts.controls, parts.asked]
             arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
-    page.queue(default_concurrency_limit=4, max_size=queue_limits.IN_ALL, api_open=False)
-    sessions.bound_mailboxes(page)
+    gradio_queue.install(page, queue_limits.IN_ALL)
     return page
 
 

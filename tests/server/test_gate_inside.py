@@ -1,18 +1,17 @@
 """The gate over Gradio's queue while it runs: whom it counts, what is kept of who does not read, what is told."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from gradio.queueing import ProcessTime
+from gradio.server_messages import ProcessCompletedMessage
 from starlette.types import Message, Receive, Scope, Send
 
 from inside import LONG, Inside, served_inside
 from lmdemo.server import gradio_queue
-from lmdemo.server.headers import security_headers
-from lmdemo.server.queue_limits import PER_ADDRESS, PER_SESSION, UNREAD
+from lmdemo.server.headers import address_of, security_headers
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -34,8 +33,14 @@ def inside(served: Inside) -> Iterator[Inside]:
 
 
 @pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that nobody reads leave the queue at once."""
+    monkeypatch.setattr(gradio_queue, "GRACE", 0.0)
+
+
+@pytest.fixture
 def few_mailboxes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    boxes = inside.page._queue.pending_messages_per_session
+    boxes = inside.queue.pending_messages_per_session
     for session in list(boxes):
         del boxes[session]
     monkeypatch.setattr(boxes, "max_size", 2)
@@ -53,7 +58,7 @@ def failing(inside: Inside) -> httpx.Response:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside.page.app, "get_blocks", lambda: 1 / 0)
         # over a connection of its own, which is closed after that
-        return httpx.get(f"{inside.page.local_url}gradio_api/heartbeat/any")
+        return httpx.get(f"{inside.page.local_url}gradio_api/queue/data?session_hash=any")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_a_call_that_was_left_while_it_ran_is_gone(inside: Inside) -> None:
     assert inside.begin_to_read(address) == GONE
 
 
-@pytest.mark.usefixtures("few_mailboxes")
+@pytest.mark.usefixtures("few_mailboxes", "no_patience")
 def test_a_call_whose_result_had_to_make_room_is_gone(inside: Inside) -> None:
     run = inside.call(("It was", 1, 1.0, 0, 1))
     inside.wait_until_idle()
@@ -100,9 +105,9 @@ def test_a_call_that_was_read_to_its_end_is_gone(inside: Inside) -> None:
     assert inside.begin_to_read(address) == GONE
 
 
-@pytest.mark.usefixtures("few_mailboxes")
+@pytest.mark.usefixtures("few_mailboxes", "no_patience")
 def test_of_a_session_that_has_no_mailbox_nothing_is_kept(inside: Inside) -> None:
-    queue = inside.page._queue
+    queue = inside.queue
     for number in range(5):
         inside.join(f"unread-{number}").raise_for_status()
         inside.wait_until_idle()
@@ -111,7 +116,7 @@ def test_of_a_session_that_has_no_mailbox_nothing_is_kept(inside: Inside) -> Non
 
 
 def test_of_a_session_that_leaves_nothing_is_kept(inside: Inside) -> None:
-    queue = inside.page._queue
+    queue = inside.queue
     run = inside.join("leaving", LONG).json()["event_id"]
     inside.begin_to_read("/gradio_api/queue/data?session_hash=leaving")
     inside.wait_until_idle()
@@ -120,7 +125,7 @@ def test_of_a_session_that_leaves_nothing_is_kept(inside: Inside) -> None:
 
 def test_nor_if_gradio_finds_it_gone_before_it_hears_of_it(inside: Inside) -> None:
     """It then keeps the mailbox: here it always does, since what serves the stream is what it does in that case."""
-    queue = inside.page._queue
+    queue = inside.queue
     run = inside.join("slow", LONG).json()["event_id"]
 
     async def as_gradio(_scope: Scope, receive: Receive, _send: Send) -> None:
@@ -132,7 +137,7 @@ def test_nor_if_gradio_finds_it_gone_before_it_hears_of_it(inside: Inside) -> No
     async def left() -> Message:
         return {"type": "http.disconnect"}
 
-    following = gradio_queue.follow(as_gradio, queue, "slow", {}, left, left)
+    following = queue.follow(as_gradio, "slow", {}, left, left)
     asyncio.run_coroutine_threadsafe(following, inside.stop.loop).result(60)
     inside.wait_until_idle()
     assert "slow" in queue.pending_messages_per_session
@@ -153,66 +158,133 @@ def test_of_two_readers_of_a_session_one_leaves_and_the_other_is_told(
     assert caplog.records == []
 
 
+@pytest.mark.usefixtures("no_patience")
 def test_who_reads_nothing_gets_no_more(inside: Inside) -> None:
-    for _ in range(UNREAD):
+    for _ in range(gradio_queue.UNREAD):
         refused = inside.join("deaf")
         if not refused.is_success:
             break
         inside.wait_until_idle()
     assert refused.status_code == 429
-    sentence = f"More than {UNREAD} messages to this page are unread; read what its runs have told."
+    sentence = f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have told."
     assert refused.json() == {"error": sentence}
-    assert inside.page._queue.pending_messages_per_session["deaf"].qsize() < UNREAD + 20
+    assert inside.queue.pending_messages_per_session["deaf"].qsize() < gradio_queue.UNREAD + 20
     assert inside.join("other").is_success  # the others do
     assert "close_stream" in inside.client.get("/gradio_api/queue/data?session_hash=deaf").text
     assert inside.join("deaf").is_success
 
 
-def test_a_run_ends_once_however_often_it_is_cancelled(inside: Inside) -> None:
-    box = inside.page._queue.pending_messages_per_session
-    run = inside.join("often", LONG).json()["event_id"]
-    cancel = {"session_hash": "often", "fn_index": inside.write, "event_id": run}
-    for _ in range(10):
-        answer = inside.client.post("/gradio_api/cancel", json=cancel)
-        assert (answer.status_code, answer.json()) == (200, {"success": True})
+def cancel(inside: Inside, session: str, run: str) -> httpx.Response:
+    body = {"session_hash": session, "fn_index": inside.write, "event_id": run}
+    return inside.client.post("/gradio_api/cancel", json=body)
+
+
+def lines_until(told: Iterator[str], what: str) -> None:
+    """Read until a message says so."""
+    assert any(what in text for text in told)
+
+
+def test_stop_twice_is_answered_twice_and_takes_no_place(inside: Inside) -> None:
+    for number in range(3):
+        session = f"twice-{number}"
+        run = inside.join(session, LONG).json()["event_id"]
+        with (
+            inside.client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as reading,
+            ThreadPoolExecutor() as presses,
+        ):
+            told = reading.iter_text()
+            lines_until(told, "process_generating")
+            answers = list(presses.map(lambda _, run=run, session=session: cancel(inside, session, run), range(3)))
+            rest = "".join(told)
+        assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"success": True})] * 3
+        assert rest.count("process_completed") == 1
     inside.wait_until_idle()
-    messages = [message.msg.value for message in box["often"]._queue]
-    assert messages.count("process_completed") == 1
+    assert not inside.queue.event_ids_to_events
 
 
-def test_looking_up_how_long_runs_take_leaves_no_trace(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a function that has merely been looked up, Gradio says that it takes no time."""
-    times: dict = defaultdict(ProcessTime)
-    monkeypatch.setattr(inside.page._queue, "process_time_per_fn", times)
-    *taken, refused = [inside.join("guessed", LONG) for _ in range(PER_SESSION + 1)]
-    assert all(answer.is_success for answer in taken)
-    assert "takes about 20 s" in refused.json()["error"]
-    assert not times
-    inside.begin_to_read("/gradio_api/queue/data?session_hash=guessed")
+def test_a_session_cancels_its_own_runs_only(inside: Inside) -> None:
+    run = inside.join("victim", LONG).json()["event_id"]
+    with inside.client.stream("GET", "/gradio_api/queue/data?session_hash=victim") as reading:
+        told = reading.iter_text()
+        lines_until(told, "process_generating")
+        assert cancel(inside, "attacker", run).json() == {"success": True}  # as of one that has ended
+        lines_until(told, "process_generating")
+        assert cancel(inside, "victim", run).is_success
+    inside.wait_until_idle()
 
 
-def fill(inside: Inside, told: Callable[[int], str]) -> httpx.Response:
-    """Ask for runs of a session each until one is refused, with what `told` says a proxy has heard."""
-    taken = []
-    for number in range(PER_ADDRESS + 20):
-        answer = inside.join(f"told-{number}", LONG, **{"X-Forwarded-For": told(number)})
-        if not answer.is_success:
-            break
-        taken.append(f"told-{number}")
-    another = inside.join("another", **{"X-Forwarded-For": "9.9.9.1, 9.9.9.2, 10.0.0.1"})
-    for session in taken:
-        inside.begin_to_read(f"/gradio_api/queue/data?session_hash={session}")
-    assert len(taken) >= PER_ADDRESS
-    assert answer.json()["error"].startswith(f"From one address {PER_ADDRESS} runs may wait; ")
-    return another
+def test_a_run_that_nobody_reads_is_not_begun_and_leaves(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradio_queue, "GRACE", 0.3)
+    inside.join("unread", LONG).raise_for_status()
+    inside.wait_until_idle()
+    told = inside.client.get("/gradio_api/queue/data?session_hash=unread").text
+    assert gradio_queue.NOT_READ in told
+    assert "process_generating" not in told
+
+
+def test_who_reads_is_served_before_who_does_not(inside: Inside) -> None:
+    inside.join("silent", LONG).raise_for_status()
+    inside.join("reader").raise_for_status()
+    assert "process_completed" in inside.client.get("/gradio_api/queue/data?session_hash=reader").text
+    assert [place.session for place in inside.queue.places()] == ["silent"]
+    inside.begin_to_read("/gradio_api/queue/data?session_hash=silent")
+
+
+def test_what_nobody_reads_is_bounded_in_bytes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who has connected and takes nothing: what the run shows stays in the mailbox."""
+    monkeypatch.setattr(gradio_queue, "UNREAD_BYTES", 20_000)
+    queue = inside.queue
+    inside.join("stuck", LONG).raise_for_status()
+
+    async def takes_nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        while queue.places():
+            await asyncio.sleep(0.01)
+
+    following = queue.follow(takes_nothing, "stuck", {}, takes_nothing, takes_nothing)
+    asyncio.run_coroutine_threadsafe(following, inside.stop.loop).result(60)
+    assert queue.pending_messages_per_session.bytes_of("stuck") < 100_000
+    assert gradio_queue.TOO_MUCH_UNREAD in inside.client.get("/gradio_api/queue/data?session_hash=stuck").text
+
+
+def test_of_all_that_is_unread_the_most_goes_first(inside: Inside) -> None:
+    boxes = inside.queue.pending_messages_per_session
+    for session, length in (("small", 10), ("large", 10_000)):
+        boxes[session] = asyncio.Queue()
+        boxes[session].put_nowait(ProcessCompletedMessage(output={"data": ["x" * length]}, success=True))
+    boxes.make_room(5_000)
+    assert "small" in boxes
+    assert "large" not in boxes
+
+
+def test_the_wait_comes_from_what_runs_took_here(inside: Inside) -> None:
+    function = gradio_queue.function(inside.page, inside.write)
+    inside.join("timed").raise_for_status()
+    inside.client.get("/gradio_api/queue/data?session_hash=timed")
+    inside.wait_until_idle()
+    took = inside.queue._taken[function.number]
+    assert 0 < took[-1] < 60
+    assert inside.queue.seconds(function) == sum(took) / len(took)
+
+
+def asked_from(inside: Inside, told: str) -> str:
+    """The address that a run counts for, with what a proxy has heard."""
+    inside.join("told", LONG, **{"X-Forwarded-For": told}).raise_for_status()
+    (place,) = inside.queue.places()
+    inside.begin_to_read("/gradio_api/queue/data?session_hash=told")
+    inside.wait_until_idle()
+    return place.address
 
 
 def test_on_a_space_the_host_says_whose_run_it_is() -> None:
     with served_inside(SPACE_ID="someone/demo") as inside:
         # what stands before it is the visitor's own word; the host's inner proxies may add theirs
-        assert fill(inside, lambda number: f"9.9.{number}.1, 9.9.9.1, 10.0.0.1").is_success
-        inside.wait_until_idle()
+        assert asked_from(inside, "9.9.9.3, 9.9.9.1, 10.0.0.1") == "9.9.9.1"
 
 
 def test_elsewhere_a_visitor_does_not_choose_their_address(inside: Inside) -> None:
-    assert fill(inside, lambda number: f"9.9.9.{number}").status_code == 429
+    assert asked_from(inside, "9.9.9.1") == "127.0.1.1"
+
+
+def test_of_ipv6_a_network_counts_as_one() -> None:
+    assert address_of({"client": ("2001:db8:1:2:3::4", 1)}) == address_of({"client": ("2001:db8:1:2::9", 1)})
+    assert address_of({"client": ("2001:db8:1:3::4", 1)}) == "2001:db8:1:3::/64"

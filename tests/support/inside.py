@@ -12,6 +12,7 @@ import pytest
 from starlette.middleware import Middleware
 
 from lmdemo.load.visitor import page_events
+from lmdemo.server.gradio_queue import RunQueue, queue_of
 from lmdemo.server.service import Service
 from lmdemo.server.shutdown import Closing, Stop
 from lmdemo.ui import build_page, launch_options
@@ -30,6 +31,11 @@ class Inside:
     stop: Stop
     client: httpx.Client = field(repr=False)
 
+    @property
+    def queue(self) -> RunQueue:
+        """What waits and runs."""
+        return queue_of(self.page)
+
     def join(self, session: str, values: tuple = SHORT, **headers: str) -> httpx.Response:
         body = {"session_hash": session, "fn_index": self.write, "data": list(values)}
         return self.client.post("/gradio_api/queue/join", json=body, headers=headers)
@@ -42,7 +48,7 @@ class Inside:
     def wait_until_idle(self) -> None:
         """Until nothing waits or runs."""
         deadline = time.monotonic() + 60
-        while self.page._queue.event_ids_to_events:
+        while self.queue.places():
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
