@@ -69,8 +69,8 @@ class RunQueue(Queue):
             made.blocks,
             made.default_concurrency_limit,
         )
-        self.pending_event_ids_session = _Runs()
-        self.pending_messages_per_session = _Mailboxes(MAILBOXES, self.pending_event_ids_session)
+        self.pending_event_ids_session = Runs()
+        self.pending_messages_per_session = Mailboxes(MAILBOXES, self.pending_event_ids_session)
         self._readers: Counter[str] = Counter()  # by session
         self._tasks: dict[str, asyncio.Task] = {}  # of the runs under way, by name
         self._told: set[str] = set()  # the runs still here whose end was told
@@ -287,14 +287,14 @@ class _Mailbox(asyncio.Queue[EventMessage]):
         return item
 
 
-class _Runs(dict[str, set[str]]):
+class Runs(dict[str, set[str]]):
     """The names of each session's runs whose end was not read; of a session that was forgotten there are none."""
 
     def __missing__(self, session: str) -> set[str]:
         return set()
 
 
-class _Mailboxes(LRUCache):
+class Mailboxes(LRUCache):
     """Those of the sessions that used them last; what is said to a session that has none any more is dropped.
 
     With a mailbox goes what is kept beside it, the names of the session's runs: Gradio forgets a name when the end of
@@ -304,7 +304,7 @@ class _Mailboxes(LRUCache):
     message to it raises where the queue is run, and nobody is served any more.
     """
 
-    def __init__(self, most: int, runs: _Runs) -> None:
+    def __init__(self, most: int, runs: Runs) -> None:
         """No session has one yet; `runs` are the names of the runs by session."""
         super().__init__(most)
         self._runs = runs

@@ -5,6 +5,7 @@ import copy
 import gc
 import json
 import logging
+from asyncio import Queue
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from lmdemo.load.turns import overtakes, turns_of_jobs
 from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
-from lmdemo.server import sessions
+from lmdemo.server import gradio_queue
 from lmdemo.server.log import JsonLines
 from lmdemo.server.service import Service
 from lmdemo.ui import build_page, launch_options
@@ -169,7 +170,6 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
     page: gr.Blocks, visitor: Callable[[], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = page._queue.pending_messages_per_session
-    assert isinstance(boxes, sessions.Mailboxes)
     monkeypatch.setattr(boxes, "max_size", 2)
 
     async def ask() -> list:
@@ -187,11 +187,11 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
 
 
 def test_the_mailboxes_used_last_are_kept() -> None:
-    runs = sessions.Runs(a={"1"}, b={"2"}, c={"3"})
-    boxes = sessions.Mailboxes(2, runs)
-    boxes["a"], boxes["b"] = 1, 2
+    runs = gradio_queue.Runs(a={"1"}, b={"2"}, c={"3"})
+    boxes = gradio_queue.Mailboxes(2, runs)
+    boxes["a"], boxes["b"] = Queue(), Queue()
     assert "a" in boxes
-    boxes["c"] = 3
+    boxes["c"] = Queue()
     assert list(boxes) == list(runs) == ["a", "c"]
     boxes["b"].put_nowait("dropped")
     assert list(boxes) == ["a", "c"]
