@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lmdemo.errors import VariantError
-from lmdemo.model import LSTMModel
+from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.weights import without_weights
 
 
 def adopted(model: nn.Module) -> LSTMModel:
@@ -41,8 +42,8 @@ def adopted(model: nn.Module) -> LSTMModel:
 
 
 def _around(model: nn.Module, encoder: nn.Embedding, rnn: nn.LSTM, decoder: nn.Linear) -> LSTMModel:
-    with torch.device("meta"):  # shapes only: the weights are the model's
-        ours = LSTMModel(encoder.num_embeddings, encoder.embedding_dim, rnn.hidden_size, rnn.num_layers, rnn.dropout)
+    shape = (encoder.num_embeddings, encoder.embedding_dim, rnn.hidden_size, rnn.num_layers, rnn.dropout)
+    ours = without_weights(ModelConfig(*shape))
     ours.config = replace(ours.config, tied=encoder.weight is decoder.weight)
     ours.encoder, ours.rnn, ours.decoder = encoder, rnn, decoder
     training = model.training

@@ -10,22 +10,21 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from safetensors.torch import save
+from torch import Tensor
 
 from lmdemo.checksums import SUMS, check_sums, unchanged, write_sums
 from lmdemo.errors import CheckpointError
 from lmdemo.measured_text import read_test
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import UTF8, Vocabulary
+from lmdemo.weights import DECODER, ENCODER, read_model
 
 if TYPE_CHECKING:
     from lmdemo.hub_name import HubName
@@ -35,8 +34,6 @@ BUNDLED = ASSETS / "checkpoint"
 
 REQUIRED = ("config.json", "model.safetensors", "vocab.txt")
 OPTIONAL = ("test.txt",)
-
-ENCODER, DECODER = "encoder.weight", "decoder.weight"  # one matrix where they are tied
 
 MAX_WORDS = 1_000_000
 MAX_WIDTH = 8_192
@@ -153,7 +150,7 @@ def load(located: Located) -> Checkpoint:
                 raise CheckpointError(f"{file} of {name} is over {MAX_FILE_BYTES / 1e9:.0f} GB; that is not read.")
         config = _read_config(folder / "config.json")
         vocabulary = _read_vocabulary(folder / "vocab.txt", config)
-        model = _read_model(folder / "model.safetensors", config)
+        model = read_model(folder / "model.safetensors", config)
         test = read_test(folder / "test.txt", vocabulary)
         if located.folder == BUNDLED or (folder / SUMS).is_file():
             check_sums(folder, REQUIRED, OPTIONAL, name)
@@ -250,59 +247,3 @@ def _check_word(word: str, number: int) -> None:
     """What `str.split` makes of a corpus is a word, however long, control characters and all."""
     if not word or _NO_WORD.search(word):
         raise CheckpointError(f"vocab.txt, line {number + 1}: a word is one or more characters of UTF-8, no spaces.")
-
-
-def _read_model(path: Path, config: ModelConfig) -> LSTMModel:
-    with torch.device("meta"), _NothingNormal():  # shapes only: the weights are the file's
-        model = LSTMModel.from_config(config)
-    weights = _read_weights(path, model)
-    if config.tied and not torch.equal(weights.setdefault(DECODER, weights[ENCODER]), weights[ENCODER]):
-        raise CheckpointError(f"model.safetensors: {ENCODER} and {DECODER} differ; config.json says they are tied.")
-    model.load_state_dict(weights, assign=True)
-    if config.tied:
-        model.tie()  # each name was given a parameter of its own
-    return model.eval()
-
-
-class _NothingNormal(TorchFunctionMode):
-    """Leaves a tensor as it is where `nn.Embedding` would draw its first weights.
-
-    On the meta device there is nothing to draw, and yet `normal_` there imports torch's compiler first: over a
-    second and 50 MB at every start.
-    """
-
-    def __torch_function__(
-        self, func: Callable, types: Collection[type], args: tuple = (), kwargs: dict | None = None
-    ) -> object:
-        kwargs = kwargs or {}
-        return kwargs["tensor"] if func is nn.init.normal_ else func(*args, **kwargs)
-
-
-def _read_weights(path: Path, model: LSTMModel) -> dict[str, Tensor]:
-    """The tensors of the file in fp32; read, not mapped, so that a file replaced later changes nothing here.
-
-    Each is read into its own memory: the whole file read first would be held a second time.
-    """
-    try:
-        weights = load_file(path, backend="pread")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError("model.safetensors is truncated or not a safetensors file.") from error
-    expected = model.state_dict()
-    if model.config.tied and DECODER not in weights:
-        del expected[DECODER]
-    if weights.keys() != expected.keys():
-        odd = sorted(weights.keys() ^ expected.keys())
-        raise CheckpointError(
-            f"model.safetensors does not hold this model: {len(odd)} tensors are missing or foreign"
-            f" ({len(expected)} are expected, encoder.weight to decoder.bias)."
-        )
-    for name, tensor in weights.items():
-        shape, wanted = tuple(tensor.shape), tuple(expected[name].shape)
-        if shape != wanted:
-            raise CheckpointError(f"model.safetensors: {name} is {shape}; config.json says {wanted}.")
-        if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
-            raise CheckpointError(f"model.safetensors: {name} is {tensor.dtype}; float32, float16 or bfloat16.")
-        if not all(extreme.isfinite() for extreme in torch.aminmax(tensor)):  # a NaN is both extremes
-            raise CheckpointError(f"model.safetensors: {name} holds values that are not finite numbers.")
-        weights[name] = tensor.float()
-    return weights

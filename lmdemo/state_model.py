@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 import torch
 from torch import Tensor
 
-from lmdemo.checkpoint import DECODER, ENCODER, MAX_FILE_BYTES, MAX_LAYERS, MAX_WIDTH, MAX_WORDS
+from lmdemo.checkpoint import MAX_FILE_BYTES, MAX_LAYERS, MAX_WIDTH, MAX_WORDS
 from lmdemo.errors import CheckpointError
 from lmdemo.model import LSTMModel
 from lmdemo.state_file import QUANTIZED
+from lmdemo.weights import DECODER, ENCODER
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 OURS = ("encoder", "rnn", "decoder")

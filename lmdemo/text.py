@@ -8,6 +8,7 @@ read. It knows nothing of models.
 Reference: Merity, Xiong, Bradbury, Socher 2016, "Pointer Sentinel Mixture Models", arXiv:1609.07843
 """
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -69,11 +70,18 @@ def read_corpus(path: str | Path, encoding: str = UTF8) -> list[str]:
 
     The tutorial's own reads "utf-8", to which a byte order mark is a character of the first word.
     """
-    words: list[str] = []
     with open(path, encoding=encoding) as file:
-        for line in file:
-            words += line.split()
-            words.append(EOS)
+        return words_of(file)
+
+
+def words_of(lines: Iterable[str], enough: float = math.inf) -> list[str]:
+    """The words of a corpus's lines, as `read_corpus`; no line is read after there are `enough`."""
+    words: list[str] = []
+    for line in lines:
+        words += line.split()
+        words.append(EOS)
+        if len(words) >= enough:
+            break
     return words
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import nn
 import lmdemo
 from lmdemo import training
 from lmdemo.checkpoint import locate
+from lmdemo.evaluation import token_range
 from lmdemo.fidelity import fidelity
 from lmdemo.publish import publish
 from lmdemo.recipe import Recipe
@@ -361,3 +363,32 @@ def test_a_loss_beyond_all_measure_is_shown_in_a_few_digits(tiny: lmdemo.LSTMMod
     assert run.results["fp32"].loss.value == pytest.approx(nats, rel=1e-4)
     assert prose.perplexity(run.results["fp32"].perplexity).startswith(shown)
     assert f"(perplexity {shown})" in prose.loss_verdict(comparison)
+
+
+# --- a test text of any size -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "name"),
+    [
+        (" the word1 . \n" * 5_000, 20_000, "the checkpoint's test.txt"),
+        (" the word1 . \n" * 5_000 + " the", 20_001, "the first 20,000 words of the checkpoint's test.txt"),
+        (" the word1 . \n" * 2_000_000, 20_001, "the first 20,000 words of the checkpoint's test.txt"),
+        ("the " * 3_000_000, 20_001, "the first 20,000 words of the checkpoint's test.txt"),  # a line without an end
+        (f"the {'x' * 500} " * 10_000, 7_921, "the first 7,920 words of the checkpoint's test.txt"),
+    ],
+    ids=["as long as a run", "a word longer", "30 MB", "one line", "long words"],
+)
+def test_of_a_test_text_no_more_is_read_than_a_run_reads(
+    publishable: Path, tiny: lmdemo.LSTMModel, text: str, read: int, name: str
+) -> None:
+    (publishable / "test.txt").write_text(text)
+    tracemalloc.start()
+    loaded = lmdemo.load_checkpoint(publishable)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(loaded.test_ids), loaded.test_name) == (read, name)
+    assert loaded.test_ids[:3].tolist() in ([2, 5, 3], [2, 2, 2], [2, 0, 2])
+    assert peak < 60e6  # bytes; a list of all words of the longest would be 200e6
+    assert token_range(len(loaded.test_ids) - 1)[1] == read - 1
+    assert lmdemo.evaluate(tiny, loaded.test_ids[:50]).tokens == 49
