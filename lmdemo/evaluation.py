@@ -104,7 +104,7 @@ class Comparison:
 
 def exp(value: float) -> float:
     """e to the power of `value`; infinite where a float ends."""
-    return math.exp(value) if value < 700 else math.inf
+    return math.inf if value >= 700 else math.exp(value)
 
 
 def shown_perplexity(value: float, digits: int) -> str:
