@@ -172,7 +172,8 @@ def save_checkpoint(
         test: the text that the model is to be measured on, copied as test.txt.
 
     Raises:
-        CheckpointError: the vocabulary and the model differ in length, or a word cannot stand on a line.
+        CheckpointError: the vocabulary and the model differ in length, a word cannot stand on a line, or the system
+            did not let it be written.
     """
     folder = Path(folder)
     if len(vocabulary) != model.config.ntoken:
@@ -181,6 +182,14 @@ def save_checkpoint(
         )
     for number, word in enumerate(vocabulary.words):
         _check_word(word, number)
+    try:
+        _write(folder, model, vocabulary, dtype, test)
+    except OSError as error:
+        raise CheckpointError(f"The checkpoint could not be written ({error.strerror}).") from error
+    return folder
+
+
+def _write(folder: Path, model: LSTMModel, vocabulary: Vocabulary, dtype: torch.dtype, test: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     shared = {DECODER: ENCODER} if model.tied else {}  # stored once; noted as safetensors' own save_model notes it
@@ -196,7 +205,6 @@ def save_checkpoint(
     if test is not None:
         (folder / "test.txt").write_bytes(test.read_bytes())  # which may be that very file
     write_sums(folder, REQUIRED if test is None else (*REQUIRED, "test.txt"))
-    return folder
 
 
 def _read_config(path: Path) -> ModelConfig:

@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
         failed = options.run(options)
     except LmdemoError as error:
         return f"lmdemo: {error}"
+    except (
+        OSError
+    ) as error:  # what the system says of a file in a sentence of its own: a full disk, a folder in its place
+        return f"lmdemo: {error.filename or 'a file'} could not be read or written ({error.strerror or error})."
     except KeyboardInterrupt:
         return "lmdemo: stopped."
     return int(bool(failed))

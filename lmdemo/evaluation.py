@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lmdemo.errors import InputError
 from lmdemo.inference import runner
-from lmdemo.inputs import whole_number
+from lmdemo.inputs import some_models, whole_number
 from lmdemo.machine import Interference, Watch
 
 MIN_TOKENS = 100
@@ -144,9 +144,10 @@ def compare(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> I
     The first block is read once by each beforehand, and not counted, so that none pays for a cold start.
 
     Raises:
-        InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
+        InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
+    some_models(models)
     return _snapshots(models, ids, window)
 
 

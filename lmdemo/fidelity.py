@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from lmdemo.evaluation import check_ids, exp, log_softmax_
 from lmdemo.inference import Runner, runner
+from lmdemo.inputs import some_models
 
 RESAMPLES = 1_000
 KL_PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
@@ -81,9 +82,10 @@ def fidelity(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> 
     """Hold all models against the first on ids (N,), in windows of `window` words; an iterator of snapshots.
 
     Raises:
-        InputError: at once, for fewer than two ids, or a window outside 1 to 1,000.
+        InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
+    some_models(models)
     return _snapshots(models, ids, window)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lmdemo.inference import runner
-from lmdemo.inputs import flag, plain_text, real_number, whole_number
+from lmdemo.inputs import flag, plain_text, real_number, some_models, whole_number
 from lmdemo.sampling import Drawn, Sampler, SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
 
@@ -145,8 +145,9 @@ def generate(
         allow_unk: let `<unk>` be written; otherwise it is never chosen.
 
     Raises:
-        InputError: at once, before the first snapshot, for a field out of its range.
+        InputError: at once, before the first snapshot, for a field out of its range, or no models.
     """
+    some_models(models)
     return write(models, vocabulary, GenerationSettings(prompt, words, temperature, top_k, seed, allow_unk))
 
 

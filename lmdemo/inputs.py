@@ -59,3 +59,9 @@ def certificates(environment: Mapping[str, str]) -> None:
             ssl.create_default_context(cafile=file)
         except OSError as error:  # none there, or none that holds certificates
             raise InputError("SSL_CERT_FILE must name a file of certificates in PEM format.") from error
+
+
+def some_models(models: Mapping[str, object]) -> None:
+    """`InputError` where there is nothing to run."""
+    if not models:
+        raise InputError("Models must be one or more, by name.")

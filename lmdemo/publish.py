@@ -70,7 +70,7 @@ def publish(
     """
     certificates(os.environ)
     repo, folder = _repo(name), Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False for what can be no name at all
         raise CheckpointError(f"No folder {folder} to publish; a checkpoint is a folder with {', '.join(REQUIRED)}.")
     with staged(folder, (*REQUIRED, *OPTIONAL, SUMS, CARD), MAX_FILE_BYTES) as copy:
         return _publish(copy, str(folder), repo, confirm, private, stated or Stated())

@@ -21,6 +21,7 @@ from torch import nn
 import lmdemo
 from lmdemo import training
 from lmdemo.checkpoint import locate
+from lmdemo.cli import main
 from lmdemo.evaluation import token_range
 from lmdemo.fidelity import fidelity
 from lmdemo.publish import publish
@@ -113,6 +114,27 @@ def test_a_file_in_the_place_of_the_folder(corpus: Path) -> None:
     refused(into(corpus / "train.txt", corpus), in_place)
     refused(into(corpus / "train.txt" / "out", corpus), in_place)
     refused(into(corpus / ("o" * 300), corpus), r"The folder .* could not be made \(File name too long\)\.")
+
+
+@pytest.mark.parametrize("file", ["config.json", "README.md"])
+def test_a_folder_in_the_place_of_a_file(corpus: Path, file: str) -> None:
+    (corpus / "out" / file).mkdir(parents=True)
+    options = "--vocabulary 30 --ninp 8 --nhid 16 --nlayers 1 --epochs 1 --streams 4 --threads 1".split()
+    said = main(["train", "--corpus", str(corpus), "--out", str(corpus / "out"), *options])
+    assert said in (
+        "lmdemo: The checkpoint could not be written (Is a directory).",
+        f"lmdemo: {corpus / 'out' / 'README.md'} could not be read or written (Is a directory).",
+    )
+
+
+@pytest.mark.parametrize("command", ["train", "convert"])
+def test_the_command_with_a_file_for_the_folder(corpus: Path, command: str) -> None:
+    (corpus / "a file").write_text("")
+    state = [] if command == "train" else ["--state-dict", str(trained(corpus))]
+    for out in ("a file", "a file/out"):
+        said = main([command, "--corpus", str(corpus), "--out", str(corpus / out), *state])
+        assert said.startswith("lmdemo: ")
+        assert said.endswith(("a file is in its place.", "could not be written (File exists)."))
 
 
 def test_a_state_that_cannot_be_written(corpus: Path) -> None:
@@ -347,6 +369,12 @@ def test_test_words_that_are_no_ids(tiny: lmdemo.LSTMModel, ids: object) -> None
     sentence = r"The test words must be their ids in a tensor of one dimension, int64\."
     refused(lambda: lmdemo.evaluate(tiny, ids), sentence)
     refused(lambda: lmdemo.compare({"fp32": tiny}, ids), sentence)
+
+
+def test_no_models(words: lmdemo.Vocabulary) -> None:
+    ids = torch.arange(9)
+    for run in (lambda: lmdemo.compare({}, ids), lambda: fidelity({}, ids), lambda: lmdemo.generate({}, words, "the")):
+        refused(run, r"Models must be one or more, by name\.")
 
 
 @pytest.mark.parametrize(("nats", "shown"), [(129.0, "over 10^12"), (2_000.0, "over 10^12"), (5.0, "148.4")])
