@@ -24,7 +24,7 @@ os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 import lmdemo
 from lmdemo import console, inputs
 from lmdemo.memory import few_arenas
-from lmdemo.server import log
+from lmdemo.server import log, zerogpu
 from lmdemo.server.jobs import longest_from
 from lmdemo.server.listening import listening
 
@@ -54,4 +54,5 @@ if __name__ == "__main__":
     few_arenas()
     console.take_any_text()
     log.to_stderr()
+    zerogpu.register()
     serve(demo, options, service.start)

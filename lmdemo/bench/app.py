@@ -24,6 +24,7 @@ def running_app(
     under: Sequence[str] = (),
     log: Path | None = None,
     python: str = sys.executable,
+    folder: Path = ROOT,
     host: str = "127.0.0.1",
     port: int = 0,
     **environment: str,
@@ -34,6 +35,7 @@ def running_app(
         under: a command that runs the app, which is given to it as further arguments.
         log: what the app writes to its standard error goes there; without it, to ours.
         python: the interpreter it runs on.
+        folder: this repository, or a copy of it.
         host: where it is asked for the page; where it listens is for `environment` to say.
         port: that it listens on; 0 is a free one.
         environment: variables on top of those here.
@@ -50,7 +52,7 @@ def running_app(
     began = time.perf_counter()
     with (
         log.open("wb") if log else nullcontext() as errors,
-        subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=errors) as process,
+        subprocess.Popen(command, cwd=folder, env=settings, stdout=subprocess.DEVNULL, stderr=errors) as process,
     ):
         try:
             _wait_for_page(process, address)

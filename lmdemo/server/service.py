@@ -32,10 +32,10 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """The checkpoint that was asked for, and by whom."""
+    """The checkpoint that was asked for."""
 
     source: str | None = None  # a folder, or owner/name[@revision]; None is the bundled checkpoint
-    by: str = ""  # for the page: what asked
+    guessed: bool = False  # nobody asked: what comes of it is the log's business, and the page's only if it serves
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def request_from(environment: Mapping[str, str]) -> Request:
     It is looked for under the Space's own account, so that nobody else can put a model in its place.
     """
     if source := environment.get("LMDEMO_MODEL", "").strip():
-        return Request(source, "LMDEMO_MODEL")
+        return Request(source)
     if account := environment.get("SPACE_AUTHOR_NAME"):
-        return Request(f"{account}/{DEFAULT_NAME}", "this Space, which looks for it under its own account")
+        return Request(f"{account}/{DEFAULT_NAME}", guessed=True)
     return Request()
 
 

@@ -248,8 +248,14 @@ def shape(checkpoint: Checkpoint) -> str:
 
 
 def pull(pull: Pull) -> tuple[str, str]:
-    """Where a pull stands: a sentence, and what it means for this page."""
+    """Where a pull stands: a sentence, and what it means for this page.
+
+    Of a model that was only guessed nothing is said before the Hub has it, nor when it was refused, be it missing,
+    private or damaged: visitors can do nothing about it, and its owner finds the reason in the log.
+    """
     name = pull.request.source
+    if pull.request.guessed and (pull.phase is Phase.REFUSED or (pull.phase is Phase.PULLING and not pull.total)):
+        return "", ""
     meanwhile = "Until then this page runs on the checkpoint bundled with it."
     match pull.phase:
         case Phase.PULLING if pull.total:
@@ -261,7 +267,7 @@ def pull(pull: Pull) -> tuple[str, str]:
         case Phase.SERVING if pull.problem:
             return pull.problem, "The copy of it that is cached here is used."
         case Phase.REFUSED:
-            return pull.problem, f"This page runs on the checkpoint bundled with it. Asked for by {pull.request.by}."
+            return pull.problem, "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
     return "", ""
 
 

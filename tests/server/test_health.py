@@ -29,7 +29,7 @@ def test_only_a_model_that_is_being_prepared_may_keep_the_one_in_service_from_an
 ) -> None:
     monkeypatch.setattr(health, "PATIENCE", 0.2)
     service = Service()
-    service._state = service.lab, replace(Pull(Request("ada/large", "LMDEMO_MODEL")), phase=phase)
+    service._state = service.lab, replace(Pull(Request("ada/large")), phase=phase)
     code, said = poll(service)
     if phase is Phase.PREPARING:
         assert (code, said) == (200, {"status": "preparing", "checkpoint": "ada/large"})

@@ -13,6 +13,7 @@ from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
 from lmdemo.server import service as service_module
 from lmdemo.server.service import Phase, Request, Service, request_from
+from lmdemo.ui import markup
 from local_hub import Fault, LocalHub
 
 NAME = "someone/service"
@@ -30,8 +31,8 @@ def serve() -> Iterator[Callable[[str], Service]]:
     """Start a service; at the end wait for what it computes in the background, which must not outlive the tests."""
     labs: list[Lab] = []
 
-    def start(name: str) -> Service:
-        service = Service(Request(name, "LMDEMO_MODEL"))
+    def start(name: str, guessed: bool = False) -> Service:
+        service = Service(Request(name, guessed=guessed))
         labs.append(service.lab)
         service.start()
         return service
@@ -51,8 +52,8 @@ def settled(service: Service) -> Phase:
 
 def test_what_the_environment_asks_for() -> None:
     assert request_from({}) == Request()
-    assert request_from({"SPACE_AUTHOR_NAME": "ada"}).source == "ada/lmdemo-lstm"
-    assert request_from({"SPACE_AUTHOR_NAME": "ada", "LMDEMO_MODEL": "a/b@v1"}) == Request("a/b@v1", "LMDEMO_MODEL")
+    assert request_from({"SPACE_AUTHOR_NAME": "ada"}) == Request("ada/lmdemo-lstm", guessed=True)
+    assert request_from({"SPACE_AUTHOR_NAME": "ada", "LMDEMO_MODEL": "a/b@v1"}) == Request("a/b@v1")
 
 
 def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
@@ -107,13 +108,31 @@ def test_a_model_is_read_while_another_computation_has_the_turn(
 
     monkeypatch.setattr(service_module, "load", then_told)
     hub.repos["someone/read"] = hub.repos[NAME]
-    service = Service(Request(f"someone/read@{sha}", "LMDEMO_MODEL"))
+    service = Service(Request(f"someone/read@{sha}"))
     bundled = service.lab
     with service._turn:
         service.start()
         assert read.wait(60)
     assert settled(service) is Phase.SERVING
     assert bundled.evaluation.result(timeout=60) is not None
+
+
+@pytest.mark.usefixtures("sha")
+@pytest.mark.parametrize("damaged", [False, True], ids=["missing", "damaged"])
+def test_a_guess_that_fails_is_a_line_in_the_log_and_nothing_on_the_page(
+    hub: LocalHub, serve: Callable[[str, bool], Service], damaged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"{NAME}-guess-{damaged}"
+    if damaged:
+        hub.repos[name] = hub.repos[NAME]
+        hub.fault = Fault(wrong=True)
+    service = serve(name, True)
+    assert markup.pull(service.state[1]) == ""
+    assert settled(service) is Phase.REFUSED
+    assert markup.pull(service.state[1]) == ""
+    assert service.lab.checkpoint.source == "bundled"
+    (line,) = (record.getMessage() for record in caplog.records if record.name.startswith("lmdemo"))
+    assert name in line
 
 
 def test_what_is_neither_a_folder_nor_a_name_is_refused_at_once() -> None:
