@@ -1,4 +1,4 @@
-"""Fixtures: a tiny real model, the bundled checkpoint, the running app, a browser."""
+"""Fixtures: a tiny real model, the bundled checkpoint, a Hub, the running app; more in browsing.py and calls.py."""
 
 import os
 import socket
@@ -31,6 +31,8 @@ from lmdemo.bench import running_app
 from lmdemo.machine import this_machine
 from local_hub import LocalHub
 from local_repos import TOKEN
+
+pytest_plugins = ["browsing", "calls"]
 
 settings.register_profile("lmdemo", deadline=None)  # these machines are noisy
 settings.load_profile("lmdemo")
@@ -70,10 +72,11 @@ def hub_server() -> Iterator[LocalHub]:
 
 
 @pytest.fixture
-def hub(hub_server: LocalHub) -> LocalHub:
+def hub(hub_server: LocalHub) -> Iterator[LocalHub]:
     """The local Hub, without faults."""
     hub_server.calm()
-    return hub_server
+    yield hub_server
+    hub_server.release()  # what still hangs, or it would keep a thread
 
 
 @pytest.fixture

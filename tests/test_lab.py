@@ -19,6 +19,15 @@ def lab() -> Lab:
     return Lab(lmdemo.load_checkpoint())
 
 
+@pytest.fixture(scope="module")
+def started(lab: Lab) -> Lab:
+    """Another, whose first results are on their way."""
+    another = Lab(lab.checkpoint)
+    assert not another.example.done()
+    another.start()
+    return another
+
+
 def test_steps_of_two_computations_never_overlap(lab: Lab) -> None:
     running, most = 0, 0
 
@@ -91,20 +100,18 @@ def test_what_is_not_shown_first_is_built_when_it_is_needed_and_once(lab: Lab, m
     assert list(other.models) == list(lmdemo.VARIANTS)
 
 
-def test_first_results_are_there_without_anyone_asking(lab: Lab) -> None:
-    assert not lab.example.done()
-    lab.start()
-    assert lab.example.result(timeout=120).final
-    evaluation = lab.evaluation.result(timeout=120)
+def test_first_results_are_there_without_anyone_asking(started: Lab) -> None:
+    assert started.example.result(timeout=120).final
+    evaluation = started.evaluation.result(timeout=120)
     assert evaluation.final
     assert list(evaluation.comparison.results) == ["fp32", "fp32-packed", "int8"]
     assert evaluation.comparison.tokens == evaluation.fidelity.tokens == 4000
-    assert lab.limits.keys() == lab.models.keys()
-    assert evaluation.limits == lab.limits
+    assert started.limits.keys() == started.models.keys()
+    assert evaluation.limits == started.limits
 
 
-def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follow(lab: Lab) -> None:
-    example = lab.example.result(timeout=120)
+def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follow(lab: Lab, started: Lab) -> None:
+    example = started.example.result(timeout=120)
     settings = example.settings
     assert example.first_difference in EXAMPLE_PARTS
     for seed in range(1, settings.seed):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from conftest import Visitor
 from playwright.sync_api import Page, expect
 
 import lmdemo
+from browsing import Visitor
 
 TABS = ["Generate", "Size", "Evaluate", "About"]
 SETTINGS = "Variants, words, temperature, top-k, seed"

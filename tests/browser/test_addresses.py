@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Visitor
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
+from browsing import Visitor
 from lmdemo.generation import GenerationSettings
 from lmdemo.ui import query
 

@@ -12,11 +12,11 @@ from socket import create_server
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import CHROMIUM, FLAGS, Visitor
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from test_access import legible
 from test_embed import assert_follows
 
+from browsing import CHROMIUM, FLAGS, Visitor
 from lmdemo.prompts import EXAMPLES
 from lmdemo.ui.embed import TITLE
 from readme import PRINTED_ADDRESS, block

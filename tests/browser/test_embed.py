@@ -8,9 +8,9 @@ from socket import create_server
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Visitor, assert_grows
 from playwright.sync_api import FrameLocator, Page, Route, expect
 
+from browsing import Visitor, assert_grows
 from lmdemo.bench import ROOT
 from lmdemo.ui import embed
 

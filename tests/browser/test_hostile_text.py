@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import pytest
 import torch
-from conftest import Visitor
 from playwright.sync_api import Frame, Page, expect
 from test_embed import Host, host  # noqa: F401 - another origin
 
 import lmdemo
+from browsing import Visitor
 from lmdemo.bench import running_app
 from lmdemo.ui import embed
 

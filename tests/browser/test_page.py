@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Visitor, assert_grows
 from playwright.sync_api import Page, expect
 
 import lmdemo
+from browsing import Visitor, assert_grows
 
 SETTINGS = "Variants, words, temperature, top-k, seed"
 TABS = ["Generate", "Size", "Evaluate", "About"]

@@ -7,14 +7,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from conftest import Visitor
 from gradio_client import Client
 from playwright.sync_api import expect
 
-import lmdemo
+from browsing import Visitor
 from lmdemo.bench import running_app
-from local_hub import Fault, LocalHub
+from local_hub import LAST_NET, Fault, LocalHub
 from logged import beside_jobs
+from pulled import large_checkpoint
 
 LOST = "Connection to the server was lost. Attempting reconnection..."  # Gradio's own words
 ENDED = "The app was stopped before this run was done; try again in a minute."
@@ -23,21 +23,20 @@ ENDED = "The app was stopped before this run was done; try again in a minute."
 def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
     hub: LocalHub, tmp_path: Path, name: str, visit_at: Callable[..., Visitor]
 ) -> None:
-    words = lmdemo.Vocabulary(["<unk>", "<eos>", *(f"zz{number}" for number in range(48))])
-    # the client writes in pieces of 10 MB, so it takes more than one to be half done
-    hub.put(name, lmdemo.save_checkpoint(tmp_path / "made", lmdemo.LSTMModel(50, 64, 1000, 1).eval(), words))
-    hub.faults[name] = Fault(drip=True)
+    hub.put(name, large_checkpoint(tmp_path / "model"))
+    hub.faults[name] = Fault(hang="file", given=12_000_000)
     home, log = tmp_path / "home", tmp_path / "log"
     environment = {"LMDEMO_MODEL": name, "HF_HOME": str(home), "HF_ENDPOINT": hub.url}
+    patient = {"HF_HUB_DOWNLOAD_TIMEOUT": str(LAST_NET)}  # the client waits for as long as the Hub hangs
 
-    with running_app(**environment) as (app, address, _):
+    with running_app(**environment | patient) as (app, address, _):
         page = visit_at(address).page
         for seed in range(5):  # under load
             data = ["It was", 1000, 1.0, 0, seed]
             httpx.post(f"{address}/gradio_api/call/generate", json={"data": data}).raise_for_status()
-        expect(page.locator("#pull")).to_contain_text("10.5 of 17.3 MB", timeout=60_000)
+        expect(page.locator("#pull")).to_contain_text("10.5 of 17.3 MB")
         app.kill()
-        app.wait(timeout=10)
+        app.wait(timeout=LAST_NET)
         expect(page.get_by_test_id("toast-body")).to_contain_text(LOST)
         expect(page.locator("#writing")).to_contain_text("It was a cold night")  # what it showed stays
     (half,) = home.rglob("*.incomplete")
@@ -49,18 +48,16 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
         assert len(client.predict("It was", 5, api_name="/generate")["int8"]["words"]) == 5
         client.close()
         # by itself, the page connects again and draws what is there now
-        expect(page.get_by_test_id("toast-body")).to_have_count(0, timeout=60_000)
-        expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at", timeout=120_000)
+        expect(page.get_by_test_id("toast-body")).to_have_count(0)
+        expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at")
         status = page.locator("#writing-status").get_by_role("status")
         page.get_by_role("textbox", name="Prompt").fill("zz1 zz2")
         page.get_by_role("button", name="Write", exact=True).click()
         expect(page.locator("#writing .prompt").first).to_have_text("zz1 zz2")
-        expect(status).to_contain_text(
-            re.compile(r"of 80 (words differ|differs)|No word of 80 differs"), timeout=60_000
-        )
+        expect(status).to_contain_text(re.compile(r"of 80 (words differ|differs)|No word of 80 differs"))
         page.get_by_role("button", name="Replay 20× slower").click()
         expect(status).to_contain_text("so far")
         app.send_signal(signal.SIGTERM)
         page.get_by_text(ENDED).wait_for()
-        assert app.wait(timeout=10) == 0
+        assert app.wait(timeout=LAST_NET) == 0
     assert beside_jobs(log) == []

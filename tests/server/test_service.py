@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from lmdemo.lab import Lab
 from lmdemo.server import service as service_module
 from lmdemo.server.service import Phase, Request, Service, request_from
 from lmdemo.ui import markup
-from local_hub import Fault, LocalHub
+from local_hub import LAST_NET, Fault, LocalHub, Repo
 
 NAME = "someone/service"
 
@@ -39,14 +39,15 @@ def serve() -> Iterator[Callable[[str], Service]]:
 
     yield start
     for lab in labs:
-        assert lab.evaluation.result(timeout=60) is not None
+        assert lab.evaluation.result(timeout=LAST_NET) is not None
 
 
 def settled(service: Service) -> Phase:
     """The phase in which a pull ends."""
-    deadline = time.monotonic() + 60
-    while service.state[1].under_way and time.monotonic() < deadline:
-        time.sleep(0.05)
+    deadline = time.monotonic() + LAST_NET
+    while service.state[1].under_way:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     return service.state[1].phase
 
 
@@ -59,14 +60,14 @@ def test_what_the_environment_asks_for() -> None:
 def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     hub: LocalHub, sha: str, serve: Callable[[str], Service]
 ) -> None:
-    hub.gate.clear()
+    hub.fault = Fault(hang="info")
     service = serve(NAME)
     assert service.lab.checkpoint.source == "bundled"
     assert service.state[1].phase is Phase.PULLING
     before = service.lab.checkpoint.vocabulary.words
     run = service.lab.generate(GenerationSettings("It was", words=200))
     first = next(run)
-    hub.gate.set()
+    hub.release()
     assert settled(service) is Phase.SERVING
     assert (service.lab.checkpoint.source, service.lab.checkpoint.revision) == (NAME, sha)
     assert service.lab.evaluation.result(timeout=0) is not None  # computed before anyone is switched to it
@@ -80,18 +81,43 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
 
 
 @pytest.mark.parametrize(
-    ("fault", "sentence"),
-    [(Fault(info=500), "the Hub answered with an error (500)"), (Fault(wrong=True), "its checksum differs")],
+    ("fault", "damage", "sentence"),
+    [
+        (Fault(info=500), {}, "Could not pull {}: the Hub answered with an error (500)."),
+        (
+            Fault(wrong=True),
+            {},
+            "Could not pull {}: model.safetensors is not the file that the Hub states for commit {:.7};"
+            " its checksum differs.",
+        ),
+        (
+            Fault(),
+            {"config.json": b'{"architectures": ["GPT2LMHeadModel"], "n_embd": 768}'},
+            "{} is not fit: config.json must be an object with ntoken, ninp, nhid, nlayers, dropout.",
+        ),
+        (
+            Fault(),
+            {"model.safetensors": b"\x80\x02}q\x00." * 1000},
+            "{} is not fit: model.safetensors is truncated or not a safetensors file.",
+        ),
+    ],
+    ids=["500", "wrong bytes", "another kind", "a pickle"],
 )
+@pytest.mark.usefixtures("sha")
 def test_a_pull_that_fails_leaves_the_bundled_in_service(
-    hub: LocalHub, sha: str, serve: Callable[[str], Service], fault: Fault, sentence: str
+    hub: LocalHub,
+    name: str,
+    serve: Callable[[str], Service],
+    fault: Fault,
+    damage: Mapping[str, bytes],
+    sentence: str,
 ) -> None:
-    name = f"{NAME}-{sentence[:3].strip()}"  # not one that another test has cached
-    hub.repos[name] = hub.repos[NAME]
+    hub.repos[name] = Repo()
+    sha = hub.repos[name].commit({**hub.repos[NAME].commits[-1][1], **damage})
     hub.fault = fault
-    service = serve(f"{name}@{sha}")
+    service = serve(name)
     assert settled(service) is Phase.REFUSED
-    assert sentence in service.state[1].problem
+    assert service.state[1].problem == sentence.format(name, sha)
     assert service.lab.checkpoint.source == "bundled"
 
 

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from local_hub_uploads import add_committing, add_uploading, step
 from local_repos import Repo, git_id, is_large, refused, rights
 
+LAST_NET = 600  # seconds; a test that has not released what hangs by then has failed
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -29,14 +30,14 @@ class Fault:
 
     info: int = 0  # HTTP status instead of model info
     code: str = ""  # X-Error-Code with it
-    hang: str = ""  # "info" or "file": accept, then say nothing
+    hang: str = ""  # "info" or "file": accept, then say nothing until released
+    given: int = 100  # bytes of a large file that come before it hangs
     half: bool = False  # break off in the middle of a large file
     wrong: bool = False  # other bytes of the right length
-    drip: bool = False  # a large file a little at a time, for eight seconds
     step: str = ""  # of an upload, at which one of these happens: create, preupload, batch, store, commit
     status: int = 0  # HTTP status instead of an answer
-    silent: bool = False  # accept, then say nothing
-    deaf: bool = False  # do it, then say nothing
+    silent: bool = False  # accept, then say nothing until released
+    deaf: bool = False  # do it, then say nothing until released
     overtaken: bool = False  # another commit comes in before this one
 
 
@@ -51,8 +52,7 @@ class LocalHub:
         self.large: dict[str, bytes] = {}  # by SHA-256
         self.fault = Fault()
         self.faults: dict[str, Fault] = {}  # by model, where it is another than `fault`
-        self.gate = threading.Event()  # closed: model info is not answered yet
-        self.gate.set()
+        self._released = threading.Event()  # nothing hangs any more
         self.requests: list[str] = []
         config = uvicorn.Config(_routes(self), log_level="warning", lifespan="off")
         self._server = uvicorn.Server(config)
@@ -68,16 +68,25 @@ class LocalHub:
         """What goes wrong with a model."""
         return self.faults.get(name, self.fault)
 
+    def release(self) -> None:
+        """Whatever hangs goes on; what is still wrong then happens."""
+        self._released.set()
+
+    def hang(self) -> None:
+        """Until released, by the test or by the next one."""
+        self._released.wait(LAST_NET)
+
     def calm(self) -> None:
-        """No fault, the gate open, and no request counted."""
+        """No fault, nothing that hangs, and no request counted."""
         self.fault = Fault()
         self.faults.clear()
-        self.gate.set()
+        self.release()
+        self._released = threading.Event()
         self.requests.clear()
 
     def close(self) -> None:
         """Stop serving."""
-        self.gate.set()
+        self.release()
         self._server.should_exit = True
         self._server.force_exit = True
         self._thread.join(timeout=10)
@@ -93,10 +102,10 @@ def _routes(hub: LocalHub) -> FastAPI:
         if faulty and hub.fault.status:
             return refused(hub.fault.status, "")
         if faulty and hub.fault.silent:
-            await asyncio.sleep(30)
+            await asyncio.to_thread(hub.hang)
         answered = await answer(request)
         if faulty and hub.fault.deaf:
-            await asyncio.sleep(30)
+            await asyncio.to_thread(hub.hang)
         return answered
 
     _add_reading(app, hub)
@@ -119,10 +128,9 @@ def _add_reading(app: FastAPI, hub: LocalHub) -> None:
     @app.get("/api/models/{owner}/{name}")
     @app.get("/api/models/{owner}/{name}/revision/{revision:path}")
     def info(request: Request, owner: str, name: str, revision: str = "main") -> Response:
-        hub.gate.wait(60)
         fault = hub.fault_of(f"{owner}/{name}")
         if fault.hang == "info":
-            time.sleep(30)
+            hub.hang()
         if fault.info:
             return refused(fault.info, fault.code)
         found = find(request, f"{owner}/{name}", revision)
@@ -170,7 +178,7 @@ def _add_files(app: FastAPI, hub: LocalHub) -> None:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         body = bytes(len(data)) if fault.wrong else data
         status = 206 if start else 200
-        return StreamingResponse(_pieces(fault, body[start:]), status, headers)
+        return StreamingResponse(_pieces(hub, fault, body[start:]), status, headers)
 
     @app.put("/large/{oid}")
     async def store(request: Request, oid: str) -> Response:
@@ -181,14 +189,14 @@ def _add_files(app: FastAPI, hub: LocalHub) -> None:
         return Response(headers={"ETag": f'"{oid}"'})
 
 
-def _pieces(fault: Fault, data: bytes) -> Iterator[bytes]:
-    if fault.half:
-        yield data[: len(data) // 2]
-        raise ConnectionAbortedError("broken off on purpose")
+def _pieces(hub: LocalHub, fault: Fault, data: bytes) -> Iterator[bytes]:
+    sent = 0
     if fault.hang == "file":
-        yield data[:100]
-        time.sleep(30)
-    size = len(data) // 16 + 1 if fault.drip else 1 << 20
-    for start in range(0, len(data), size):
-        time.sleep(0.5 if fault.drip else 0)
-        yield data[start : start + size]
+        sent = fault.given
+        yield data[:sent]
+        hub.hang()
+    if fault.half:
+        yield data[sent : len(data) // 2]
+        raise ConnectionAbortedError("broken off on purpose")
+    for start in range(sent, len(data), 1 << 20):
+        yield data[start : start + (1 << 20)]

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
-from conftest import Visitor, assert_grows
 from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 import lmdemo
+from browsing import Visitor, assert_grows
 from lmdemo.bench import ROOT, running_app
 from lmdemo.ui import embed, query
 

@@ -1,0 +1,153 @@
+"""A real Chromium; each visitor has a context of its own, and every request it makes is recorded.
+
+Nothing here waits for a number of seconds: a test waits for what is shown, and before it looks at where things stand,
+until the page is at rest. The limits are for what never comes.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from playwright.sync_api import Browser, Frame, FrameLocator, Locator, Page, expect, sync_playwright
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+)
+# the one that tests/run found; without any, Playwright's own
+CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
+LAST_NET = 120  # seconds; a busy machine takes longer for everything
+expect.set_options(timeout=LAST_NET * 1000)
+
+SETTINGS = "Variants, words, temperature, top-k, seed"  # the fold of the Generate tab
+TABS = ("Generate", "Size", "Evaluate", "About")
+# What is drawn last of each tab.
+DRAWN = {
+    "Generate": "#writing section",
+    "Size": "#size-bars .barlayer .point",
+    "Evaluate": "#speeds .barlayer .point",
+    "About": "#weights tbody tr",
+}
+# Resolves when nothing of the document has changed, and nothing has moved, in so many frames one after another.
+AT_REST = """(frames) => new Promise((resolve) => {
+  let quiet = 0, before = "";
+  const observer = new MutationObserver(() => { quiet = 0; });
+  const options = {subtree: true, childList: true, attributes: true, characterData: true};
+  observer.observe(document, options);
+  const look = () => {
+    const {scrollWidth, scrollHeight} = document.documentElement, now = `${scrollWidth} ${scrollHeight}`;
+    quiet = now === before ? quiet + 1 : 0;
+    before = now;
+    if (quiet < frames) return requestAnimationFrame(look);
+    observer.disconnect();
+    resolve();
+  };
+  requestAnimationFrame(look);
+})"""
+
+
+@dataclass
+class Visitor:
+    """A page, and what went on behind it."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def wait_until(condition: Callable[[], object], page: Page, what: str) -> None:
+    """Look at a page until a condition holds."""
+    deadline = time.monotonic() + LAST_NET
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came: {what}"
+        page.wait_for_timeout(20)  # milliseconds; its events are handled meanwhile
+
+
+def at_rest(page: Page | Frame, frames: int = 10) -> None:
+    """Wait until a page is drawn: nothing on it changes or moves from one frame to the next."""
+    page.evaluate(AT_REST, frames)
+
+
+def open_tab(page: Page, name: str, within: Page | FrameLocator | None = None) -> None:
+    """Open a tab, and wait until it is drawn; `within` is where it is, if that is not the page itself."""
+    within = within or page
+    within.get_by_role("tab", name=name, exact=True).click()
+    within.locator(f"{DRAWN[name]} >> visible=true").first.wait_for(timeout=LAST_NET * 1000)
+    at_rest(page)
+
+
+def unfold(page: Page) -> None:
+    """Open the settings of the Generate tab; what is typed before they are drawn is overwritten."""
+    page.get_by_role("button", name=SETTINGS).click()
+    at_rest(page)
+
+
+def assert_grows(text: Locator, times: int = 3) -> None:
+    """An element's text has so many lengths, one after another, while we look."""
+    lengths: set[int] = set()
+
+    def grown() -> bool:
+        lengths.add(len(text.inner_text()))
+        return len(lengths) >= times
+
+    wait_until(grown, text.page, f"a text of {times} lengths")
+
+
+def is_light(text: Locator) -> bool:
+    """Whether an element's text is light, on dark."""
+    return min(map(int, re.findall(r"\d+", text.evaluate("element => getComputedStyle(element).color")))) > 127
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`; more for its context."""
+    contexts = []
+
+    def open_page(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, **more)
+        context.set_default_timeout(LAST_NET * 1000)
+        contexts.append(context)
+        visitor = Visitor(context.new_page())
+        visitor.page.on("request", lambda request: visitor.requests.append(request.url))
+        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
+        visitor.page.on("dialog", lambda dialog: (visitor.errors.append(dialog.message), dialog.dismiss()))
+        visitor.page.goto(address)
+        return visitor
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def visit_at(open_page: Callable[..., Visitor]) -> Callable[..., Visitor]:
+    """Open an app's page as a new visitor: `visit_at(address, width=1280, dark=False)`."""
+
+    def visit(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
+        visitor = open_page(f"{address}/?__theme={'dark' if dark else 'light'}", width, dark, **more)
+        visitor.page.get_by_role("tab", name="Generate", exact=True).wait_for()
+        # the first results arrive after hydration: from then on the page answers
+        visitor.page.get_by_text("Computed here after the start").wait_for()
+        return visitor
+
+    return visit
+
+
+@pytest.fixture
+def visit(visit_at: Callable[..., Visitor], address: str) -> Callable[..., Visitor]:
+    """Open the page of the app without a Hub: `visit(width=1280, dark=False)`; more for its context."""
+    return partial(visit_at, address)
