@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
-from browsing import Visitor
+from browsing import Visitor, unfold
 from lmdemo.generation import GenerationSettings
 from lmdemo.ui import query
 
@@ -37,10 +37,11 @@ def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) ->
     query = "?prompt=The+captain%27s&words=33&temperature=0.5&top_k=7&seed=11&variants=int4-embedding"
     page = open_page(f"{address}/{query}").page
     expect(line(page)).to_contain_text("Filled in from the address; press Write.")
-    page.wait_for_timeout(1500)  # for first results that would come late and overwrite it
+    # the first results, which would come with these and overwrite it
+    expect(page.locator("#measuring-status")).to_contain_text("Computed here after the start")
     expect(line(page)).to_contain_text("Filled in from the address; press Write.")
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The captain's")
-    page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
+    unfold(page)
     for name, value in {"Words": "33", "Temperature": "0.5", "Top-k": "7", "Seed": "11"}.items():
         expect(page.get_by_role("spinbutton", name=re.compile(name)).locator("visible=true")).to_have_value(value)
     expect(page.get_by_role("checkbox", name="int4-embedding", exact=True).locator("visible=true")).to_be_checked()
@@ -56,7 +57,7 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
     page = open_page(query.join(f"{address}/", asked.query())).page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(line(page)).to_contain_text("First word that differs from fp32")
-    page.wait_for_timeout(1500)  # to the end of the run
+    expect(page.locator("#writing-status .under-way")).to_have_count(0)  # to the end of the run
     first = texts(page)
     assert first["fp32"].startswith("“A & B”")
     page.get_by_role("button", name="Copy link to this run").click()
@@ -65,7 +66,7 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
     assert query.writing(copied, lmdemo.VARIANTS, "") == asked
     other = open_page(copied, dark=True).page
     expect(line(other)).to_contain_text("First word that differs from fp32")
-    other.wait_for_timeout(1500)
+    expect(other.locator("#writing-status .under-way")).to_have_count(0)
     assert texts(other) == first
     assert other.get_by_role("textbox", name="Prompt").input_value() == PROMPT
 
@@ -100,7 +101,7 @@ def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: 
 
 def test_an_address_measures(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?tab=evaluate&tokens=500&window=50&variants=int8&run=1").page
-    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 50", timeout=60_000)
+    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 50")
     expect(page.locator("#results tbody th")).to_have_text(["fp32", "int8"])
     expect(page.get_by_role("spinbutton", name=re.compile("Window")).locator("visible=true")).to_have_value("50")
 

@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
-from test_access import legible
 from test_embed import assert_follows
 
-from browsing import CHROMIUM, FLAGS, Visitor
+from browsing import CHROMIUM, FLAGS, Visitor, assert_legible, at_rest, is_light, look_until
 from lmdemo.prompts import EXAMPLES
 from lmdemo.ui.embed import TITLE
 from readme import PRINTED_ADDRESS, block
@@ -132,8 +131,7 @@ def assert_fits(page: Page) -> None:
 
 
 def is_dark(inside: FrameLocator) -> bool:
-    colour = inside.locator(".status >> visible=true").first.evaluate("element => getComputedStyle(element).color")
-    return min(map(int, re.findall(r"\d+", colour))) > 127  # light text
+    return is_light(inside.locator(".status >> visible=true").first)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
@@ -144,7 +142,7 @@ def test_the_app_works_on_a_page_of_documentation(
     page, app = visitor.page, visitor.page.frame_locator("iframe")
     expect(app.locator("#sizes tbody tr")).to_have_count(6)
     expect(app.locator("#size-bars .bars .point")).to_have_count(18)  # six variants, three modules
-    legible(page.frames[1], "size-bars")
+    assert_legible(page.frames[1], "size-bars")
     expect(page.get_by_role("link", name=TITLE)).to_be_hidden()
     assert_fits(page)
     assert not is_dark(app)  # the themes' pages are not, whatever the reader's system
@@ -172,7 +170,7 @@ def test_the_app_works_on_a_page_of_documentation(
 
 def test_without_the_app_a_plain_link_is_left(site: Site, open_page: Open, nobody: str) -> None:
     visitor = open_page(site.page("gone"), 390)
-    visitor.page.wait_for_timeout(1000)
+    at_rest(visitor.page)
     link = visitor.page.get_by_role("link", name=TITLE)
     expect(link).to_be_visible()
     expect(link).to_have_attribute("href", f"{nobody}/?tab=size&__theme=light")
@@ -212,5 +210,4 @@ def test_the_app_follows_the_switch_of_the_theme(tmp_path: Path, address: str, d
         for name in ("light", "dark", "light", "auto"):
             dark_reader.locator("#theme-menu").click()
             dark_reader.get_by_role("button", name=re.compile(name, re.IGNORECASE)).click()
-            dark_reader.wait_for_timeout(500)
-            assert is_dark(app) == (name != "light"), name
+            look_until(dark_reader, lambda app=app, dark=name != "light": is_dark(app) == dark, name)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import FrameLocator, Page, Route, expect
 
-from browsing import Visitor, assert_grows
+from browsing import SETTINGS, Visitor, assert_grows, at_rest, is_light, look_until, open_tab, unfold
 from lmdemo.bench import ROOT
 from lmdemo.ui import embed
 
@@ -70,12 +70,13 @@ def frame_heights(page: Page) -> list[int]:
 
 def assert_follows(page: Page) -> int:
     """The frame comes to be as tall as what it holds; how tall."""
-    for _ in range(50):
+
+    def follows() -> bool:
         frame, content = frame_heights(page)
-        if frame == content > 0:
-            return frame
-        page.wait_for_timeout(100)
-    pytest.fail(f"the frame has {frame} pixels, its content {content}")
+        return frame == content > 0
+
+    look_until(page, follows, "a frame as tall as its content")
+    return frame_heights(page)[0]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
@@ -88,15 +89,13 @@ def test_it_streams_from_another_origin(
     visitor = open_page(url, width, not dark)  # the snippet's theme is against the reader's system
     page, shown = visitor.page, inside(visitor.page, way)
     assert_grows(shown.locator("#writing section").first)
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600", timeout=60_000)
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600")
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
     for part in (".top", "footer"):
         expect(shown.locator(f"{part} >> visible=true")).to_have_count(0)
-    colour = shown.locator("#writing").evaluate("element => getComputedStyle(element).color")
-    assert (min(map(int, re.findall(r"\d+", colour))) > 127) == dark
+    assert is_light(shown.locator("#writing")) == dark
     for name in ("Size", "Evaluate", "About", "Generate"):
-        shown.get_by_role("tab", name=name, exact=True).click()
-        page.wait_for_timeout(700)
+        open_tab(page, name, shown)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         if way == "frame":
             assert_follows(page)
@@ -110,15 +109,14 @@ def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page:
     page = open_page(host.page(embed.snippet(f"{address}/", query, True, ""))).page
     shown = inside(page, "frame")
     expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 5")
-    fold = shown.get_by_role("button", name="Variants, words, temperature, top-k, seed")
+    fold = shown.get_by_role("button", name=SETTINGS)
     folded = assert_follows(page)
     fold.click()
-    page.wait_for_timeout(1000)
-    unfolded = assert_follows(page)
+    look_until(page, lambda: frame_heights(page)[0] > folded, "a frame that grew")
+    assert_follows(page)
     fold.click()
-    page.wait_for_timeout(1000)
-    assert assert_follows(page) == folded < unfolded
-    page.wait_for_timeout(2000)
+    look_until(page, lambda: frame_heights(page) == [folded, folded], "a frame as it was")
+    at_rest(page, 120)
     assert frame_heights(page) == [folded, folded]
 
 
@@ -130,9 +128,7 @@ def test_it_follows_the_readers_system(host: Host, open_page: Open, address: str
         note = inside(page, way).locator(".status").locator("visible=true").first
         for scheme, light_text in (("dark", True), ("light", False)):
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(300)
-            colour = note.evaluate("element => getComputedStyle(element).color")
-            assert (min(map(int, re.findall(r"\d+", colour))) > 127) == light_text
+            look_until(page, lambda note=note, light=light_text: is_light(note) == light, f"{way}, {scheme}")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -140,7 +136,7 @@ def test_where_the_app_cannot_be_reached_a_link_stays(host: Host, open_page: Ope
     with create_server(("127.0.0.1", 0)) as nobody:
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
     page = open_page(host.page(embed.snippet(address, {"tab": "size"}, WAYS[way], ""))).page
-    page.wait_for_timeout(1000)
+    at_rest(page)
     link = page.get_by_role("link", name=embed.TITLE)
     expect(link).to_be_visible()
     expect(link).to_have_attribute("href", f"{address}?tab=size")
@@ -163,7 +159,7 @@ def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) ->
     url = host.page(text.replace("http://127.0.0.1:7860/", f"{address}/"))
     visitor = open_page(url, 390)
     page = visitor.page
-    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60", timeout=60_000)
+    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60")
     expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(6)
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
     assert_follows(page)
@@ -208,8 +204,7 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
 def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?words=9").page
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
-    page.get_by_role("button", name="Variants, words, temperature, top-k, seed").click()
-    page.wait_for_timeout(500)  # what is typed in the instant the fold opens is overwritten as it is drawn
+    unfold(page)
     seed = page.get_by_role("spinbutton", name=re.compile("Seed"))
     seed.fill("-1")
     seed.press("Tab")

@@ -19,14 +19,14 @@ from playwright.sync_api import Page, expect
 import lmdemo
 from browsing import Visitor, unfold
 from lmdemo.bench import ROOT, running_app
-from local_hub import LAST_NET, Fault, LocalHub
+from local_hub import LONGEST, Fault, LocalHub
 from pulled import large_checkpoint, small_checkpoint
 
 VisitAt = Callable[..., Visitor]
 BUNDLED = "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
 CACHED = "The copy of it that is cached here is used."
 # the client waits for as long as the Hub hangs
-PATIENT = {"HF_HUB_ETAG_TIMEOUT": str(LAST_NET), "HF_HUB_DOWNLOAD_TIMEOUT": str(LAST_NET)}
+PATIENT = {"HF_HUB_ETAG_TIMEOUT": str(LONGEST), "HF_HUB_DOWNLOAD_TIMEOUT": str(LONGEST)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from playwright.sync_api import Frame, Page, expect
 from test_embed import Host, host  # noqa: F401 - another origin
 
 import lmdemo
-from browsing import Visitor
+from browsing import Visitor, at_rest, open_tab
 from lmdemo.bench import running_app
 from lmdemo.ui import embed
 
@@ -72,12 +72,6 @@ def assert_text(visitor: Visitor, address: str, *frames: Frame) -> None:
     assert visitor.errors == []
 
 
-def opened(page: Page, name: str) -> None:
-    """Open a tab, and give it the time to draw."""
-    page.get_by_role("tab", name=name, exact=True).click()
-    page.wait_for_timeout(500)
-
-
 def press(page: Page, name: str) -> None:
     page.get_by_role("tabpanel").get_by_role("button", name=name, exact=True).locator("visible=true").click()
 
@@ -102,12 +96,12 @@ def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: s
     visitor = open_page(f"{hostile}/?words=500&run=1", 390)
     page = visitor.page
     expect(page.locator(".facts")).to_contain_text(f"from the folder {FOLDER}")
-    expect(page.locator("#writing-status")).to_contain_text("of 500", timeout=60_000)
+    expect(page.locator("#writing-status")).to_contain_text("of 500")
     # to the end of the run, which is drawn as it was begun
     expect(page.locator("#writing-status .under-way")).to_have_count(0)
     page.get_by_role("checkbox", name="Raw tokens").check()
     expect(page.locator("#writing section > p").first).to_contain_text(f"{PAYLOADS[0]} ")
-    page.wait_for_timeout(300)
+    at_rest(page)
     for word in PAYLOADS:
         assert f" {word} " in shown(page, "#writing") + " ", word
     assert_text(visitor, hostile)
@@ -117,15 +111,15 @@ def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: s
     assert_text(visitor, hostile)
     press(page, "Stop")
     expect(page.locator("#writing-status")).to_contain_text("Stopped.")
-    opened(page, "Size")
+    open_tab(page, "Size")
     assert_text(visitor, hostile)
-    opened(page, "Evaluate")
-    expect(page.locator("#fidelity tbody tr")).to_have_count(2, timeout=60_000)
+    open_tab(page, "Evaluate")
+    expect(page.locator("#fidelity tbody tr")).to_have_count(2)
     assert_text(visitor, hostile)
     assert json.loads(saved(page, "JSON"))["checkpoint"] == FOLDER
     rows = list(csv.DictReader(saved(page, "CSV").splitlines()))
     assert {row["checkpoint"] for row in rows} == {f"'{FOLDER}"}  # a spreadsheet takes it for text, not for a formula
-    opened(page, "About")
+    open_tab(page, "About")
     assert_text(visitor, hostile)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -139,11 +133,11 @@ def test_a_prompt_of_markup_is_text_wherever_it_is_shown(open_page: Open, addres
     assert "<script>, <, /, script, > …" in shown(page, "#writing-status")
     assert_text(visitor, address)
     page.get_by_role("checkbox", name="Raw tokens").check()
-    page.wait_for_timeout(300)
+    at_rest(page)
     assert_text(visitor, address)
     press(page, "Replay 20× slower")
+    expect(page.locator("#writing-status .under-way")).to_be_visible()
     expect(page.locator("#writing section")).to_have_count(2)
-    page.wait_for_timeout(300)
     assert_text(visitor, address)
     press(page, "Stop")  # on a busy machine the replay lasts, and would write over the link
     expect(page.locator("#writing-status")).to_contain_text("Stopped.")
@@ -176,7 +170,7 @@ def test_the_builder_writes_markup_as_text(open_page: Open, hostile: str) -> Non
     prompt = " ".join(PAYLOADS)
     visitor = open_page(f"{hostile}/?{query(prompt=prompt, tab='generate')}")
     expect(visitor.page.locator("#writing-status")).to_contain_text("Filled in from the address")
-    opened(visitor.page, "About")
+    open_tab(visitor.page, "About")
     code = visitor.page.locator("#snippet .cm-content")
     expect(code).to_contain_text("prompt=%3Cscript%3Ewindow.ran")
     assert "<script>window.ran" not in code.inner_text()

@@ -12,9 +12,10 @@ from playwright.sync_api import expect
 
 from browsing import Visitor
 from lmdemo.bench import running_app
-from local_hub import LAST_NET, Fault, LocalHub
+from local_hub import LONGEST, Fault, LocalHub
 from logged import beside_jobs
 from pulled import large_checkpoint
+from waiting import LAST_NET
 
 LOST = "Connection to the server was lost. Attempting reconnection..."  # Gradio's own words
 ENDED = "The app was stopped before this run was done; try again in a minute."
@@ -27,7 +28,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
     hub.faults[name] = Fault(hang="file", given=12_000_000)
     home, log = tmp_path / "home", tmp_path / "log"
     environment = {"LMDEMO_MODEL": name, "HF_HOME": str(home), "HF_ENDPOINT": hub.url}
-    patient = {"HF_HUB_DOWNLOAD_TIMEOUT": str(LAST_NET)}  # the client waits for as long as the Hub hangs
+    patient = {"HF_HUB_DOWNLOAD_TIMEOUT": str(LONGEST)}  # the client waits for as long as the Hub hangs
 
     with running_app(**environment | patient) as (app, address, _):
         page = visit_at(address).page

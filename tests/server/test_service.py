@@ -1,7 +1,6 @@
 """Which checkpoint is in service while one is pulled, and what is said about it."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from lmdemo.lab import Lab
 from lmdemo.server import service as service_module
 from lmdemo.server.service import Phase, Request, Service, request_from
 from lmdemo.ui import markup
-from local_hub import LAST_NET, Fault, LocalHub, Repo
+from local_hub import Fault, LocalHub, Repo
+from waiting import LAST_NET, wait_until
 
 NAME = "someone/service"
 
@@ -44,10 +44,7 @@ def serve() -> Iterator[Callable[[str], Service]]:
 
 def settled(service: Service) -> Phase:
     """The phase in which a pull ends."""
-    deadline = time.monotonic() + LAST_NET
-    while service.state[1].under_way:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not service.state[1].under_way, "the end of a pull")
     return service.state[1].phase
 
 

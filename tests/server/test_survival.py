@@ -20,6 +20,7 @@ from lmdemo.bench import ROOT, running_app
 from lmdemo.checksums import SUMS
 from logged import beside_jobs
 from marked import marked_checkpoint, replace_file
+from waiting import LAST_NET, wait_until
 
 REFUSED = "The app is being stopped and takes no new runs; try again in a minute."
 ENDED = "The app was stopped before this run was done; try again in a minute."
@@ -27,7 +28,7 @@ ENDED = "The app was stopped before this run was done; try again in a minute."
 
 def assert_ends(app: psutil.Process, told: float, log: Path) -> None:
     """With code 0, in five seconds, and nothing to say."""
-    assert app.wait(timeout=30) == 0
+    assert app.wait(timeout=LAST_NET) == 0
     assert time.monotonic() - told < 5
     assert beside_jobs(log) == []
 
@@ -64,9 +65,13 @@ def test_a_long_run_is_told_and_no_new_one_begins(
         call.wait_for_turn()
         told = time.monotonic()
         app.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+
+        def post(path: str) -> httpx.Response:
+            return httpx.post(f"{address}/gradio_api/{path}", json={"data": ["It was", 5, 1, 0, 1]})
+
+        wait_until(lambda: post("call/sizes").status_code == 503, "the app to hear of the signal")
         for path in ("call/generate", "call/v2/generate", "queue/join"):
-            refused = httpx.post(f"{address}/gradio_api/{path}", json={"data": ["It was", 5, 1, 0, 1]})
+            refused = post(path)
             assert (refused.status_code, refused.json()) == (503, {"error": REFUSED})
         assert httpx.get(address).is_success  # who looks at the page still sees it
         ended, event, answer = running.result()

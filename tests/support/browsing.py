@@ -7,7 +7,6 @@ until the page is at rest. The limits are for what never comes.
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,13 +14,14 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, Frame, FrameLocator, Locator, Page, expect, sync_playwright
 
+from waiting import LAST_NET, wait_until
+
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
 )
 # the one that tests/run found; without any, Playwright's own
 CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
-LAST_NET = 120  # seconds; a busy machine takes longer for everything
 expect.set_options(timeout=LAST_NET * 1000)
 
 SETTINGS = "Variants, words, temperature, top-k, seed"  # the fold of the Generate tab
@@ -60,12 +60,9 @@ class Visitor:
     errors: list[str] = field(default_factory=list)
 
 
-def wait_until(condition: Callable[[], object], page: Page, what: str) -> None:
+def look_until(page: Page, condition: Callable[[], object], what: str) -> None:
     """Look at a page until a condition holds."""
-    deadline = time.monotonic() + LAST_NET
-    while not condition():
-        assert time.monotonic() < deadline, f"it never came: {what}"
-        page.wait_for_timeout(20)  # milliseconds; its events are handled meanwhile
+    wait_until(condition, what, lambda: page.wait_for_timeout(20))  # milliseconds; its events are handled meanwhile
 
 
 def at_rest(page: Page | Frame, frames: int = 10) -> None:
@@ -95,12 +92,26 @@ def assert_grows(text: Locator, times: int = 3) -> None:
         lengths.add(len(text.inner_text()))
         return len(lengths) >= times
 
-    wait_until(grown, text.page, f"a text of {times} lengths")
+    look_until(text.page, grown, f"a text of {times} lengths")
 
 
 def is_light(text: Locator) -> bool:
     """Whether an element's text is light, on dark."""
     return min(map(int, re.findall(r"\d+", text.evaluate("element => getComputedStyle(element).color")))) > 127
+
+
+def assert_legible(page: Page | Frame, chart: str) -> None:
+    """All text of a chart is 11 px or more and within the picture."""
+    page.locator(f"#{chart} .barlayer .point").first.wait_for()
+    at_rest(page)
+    box = page.locator(f"#{chart} .main-svg").first.bounding_box()
+    for text in page.locator(f"#{chart} text").all():
+        if not text.inner_html() or not text.is_visible():
+            continue
+        assert float(text.evaluate("element => getComputedStyle(element).fontSize").removesuffix("px")) >= 11
+        found = text.bounding_box()
+        assert found["x"] >= box["x"] - 1
+        assert found["x"] + found["width"] <= box["x"] + box["width"] + 1
 
 
 @pytest.fixture(scope="session")

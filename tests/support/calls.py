@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
+from waiting import LAST_NET, wait_until
+
 
 class Calls:
     """Calls of an app's endpoints, each read by a thread of its own."""
@@ -24,16 +26,15 @@ class Calls:
         return self.pool.submit(self._read, f"{self.api}/call/{name}/{event}")
 
     def _read(self, url: str) -> tuple[float, str, object]:
-        *_, last = httpx.get(url, timeout=120).raise_for_status().text.strip().split("\n\n")
+        *_, last = httpx.get(url, timeout=LAST_NET).raise_for_status().text.strip().split("\n\n")
         event, data = last.split("\n")
         return time.monotonic(), event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
     def wait_for_turn(self, left: int = 0) -> None:
         """Until all that was begun is running, but for those `left` in the queue."""
-        deadline = time.monotonic() + 30
-        while httpx.get(f"{self.api}/queue/status").json()["queue_size"] > left:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(
+            lambda: httpx.get(f"{self.api}/queue/status").json()["queue_size"] <= left, f"{left} left in the queue"
+        )
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The page served in this process, for tests that look at Gradio's queue while it runs."""
 
 import gc
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from lmdemo.server.gradio_queue import RunQueue, queue_of
 from lmdemo.server.service import Service
 from lmdemo.server.shutdown import Closing, Stop
 from lmdemo.ui import build_page, launch_options
+from waiting import wait_until
 
 SHORT = (False, ["int8"], "It was", 2, 1.0, 0, 1, False)  # what Write sends
 LONG = (False, ["int8"], "It was", 1_000, 1.0, 0, 1, False)
@@ -47,10 +47,7 @@ class Inside:
 
     def wait_until_idle(self) -> None:
         """Until nothing waits or runs."""
-        deadline = time.monotonic() + 60
-        while self.queue.places():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: not self.queue.places(), "an empty queue")
 
     def call(self, values: tuple = CALL) -> str:
         """Begin a call of /generate: its name."""

@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from local_hub_uploads import add_committing, add_uploading, step
 from local_repos import Repo, git_id, is_large, refused, rights
 
-LAST_NET = 600  # seconds; a test that has not released what hangs by then has failed
+LONGEST = 600  # seconds something hangs; a test that has not released it by then has failed
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class LocalHub:
 
     def hang(self) -> None:
         """Until released, by the test or by the next one."""
-        self._released.wait(LAST_NET)
+        self._released.wait(LONGEST)
 
     def calm(self) -> None:
         """No fault, nothing that hangs, and no request counted."""

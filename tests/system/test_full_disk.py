@@ -1,7 +1,6 @@
 """The app with no byte left on the disk: for its temporary files, and for the Hub client's cache."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import httpx
 
 from calls import Calls
 from lmdemo.bench import running_app
-from local_hub import LAST_NET, LocalHub
+from local_hub import LocalHub
 from logged import beside_jobs
 from pulled import small_checkpoint
+from waiting import wait_until
 
 # File systems that only the app's own process sees and that go with it: one for temporary files with no byte left, one
 # of 64 KB for the client's cache. Where a host allows no private mounts the tests fail: no full disk was tried there.
@@ -42,11 +42,7 @@ def test_a_disk_too_small_for_the_model_is_a_sentence_and_the_page_stays(
     log = tmp_path.with_suffix(".log")
     sentence = f"Could not pull {name}: it could not be written to the cache (No space left on device)."
     with running_app(under=(*MOUNTED, SMALL, "sh"), log=log, **environment) as (_, address, _):
-        deadline = time.monotonic() + LAST_NET
-        while sentence not in log.read_text(encoding="utf-8"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert sentence in httpx.get(f"{address}/config").text
+        wait_until(lambda: sentence in log.read_text(encoding="utf-8"), sentence)
         _, event, (answer,) = calls(address).begin("generate", "It was", 20, 1, 0, 1).result()
         assert (event, len(answer["int8"]["words"])) == ("complete", 20)
     assert "Traceback" not in log.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ import lmdemo
 from browsing import Visitor, assert_grows
 from lmdemo.bench import ROOT, running_app
 from lmdemo.ui import embed, query
+from waiting import wait_until
 
 PATH = "/demo/lm"
 LONG = {"words": "1000", "variants": ",".join(lmdemo.VARIANTS)}  # a run of seconds
@@ -158,9 +159,8 @@ def proxy(
     command = [nginx, "-p", folder, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
-            while not answers(f"127.0.0.1:{port}"):
-                assert process.poll() is None, (folder / "error.log").read_text()
-                time.sleep(0.05)
+            wait_until(lambda: answers(f"127.0.0.1:{port}") or process.poll() is not None, "nginx")
+            assert process.poll() is None, (folder / "error.log").read_text()
             yield Proxy(folder, f"http://127.0.0.1:{port}{PATH}", f"http://localhost:{elsewhere}", replicas)
         finally:
             process.terminate()
@@ -188,12 +188,12 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     with page.expect_request(re.compile("/queue/join")) as joined:
         page.get_by_role("button", name="Write", exact=True).click()
     assert_grows(page.locator("#writing section").first)
-    expect(status(page)).to_contain_text("of 600", timeout=60_000)
+    expect(status(page)).to_contain_text("of 600")
     page.get_by_role("button", name="Copy link to this run").click()
     expect(status(page)).to_contain_text("Link copied.")
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
     page.get_by_role("tab", name="Evaluate", exact=True).click()
-    expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)
     whole = stream(proxy, joined.value.post_data_json)
     assert len(whole) > 5
     assert whole.count(True) > 0.8 * len(whole)  # held back in a buffer, few are
@@ -225,7 +225,7 @@ def stream(proxy: Proxy, call: dict) -> list[bool]:
 def test_an_address_with_the_longest_prompt_arrives_whole(open_page: Open, proxy: Proxy) -> None:
     prompt = "😀" * 2000  # twelve characters each in an address
     page = open_page(query.join(f"{proxy.outside}/", {"prompt": prompt, "words": "5", "run": "1"})).page
-    expect(status(page)).to_contain_text("of 5", timeout=60_000)
+    expect(status(page)).to_contain_text("of 5")
     assert page.get_by_role("textbox", name="Prompt").input_value() == prompt
 
 
@@ -239,7 +239,7 @@ def test_another_site_embeds_it(open_page: Open, proxy: Proxy, frame: bool) -> N
     lengths = set()
     while len(lengths) < 4:
         lengths.add(len(texts.inner_text()))
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600", timeout=60_000)
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600")
     assert visitor.page.context.cookies() == []  # it is held by its address
     assert [request for request in visitor.requests if not request.startswith((url, proxy.outside))] == []
     assert visitor.errors == []
@@ -326,13 +326,12 @@ def test_when_a_replica_ends_its_visitors_go_to_the_other(
     expect(writing.locator("#writing-status .under-way")).to_be_visible()
     process, _ = other_replica
     process.kill()
-    while answers(gone):
-        time.sleep(0.05)
+    wait_until(lambda: not answers(gone), "the end of a replica")
     idle.get_by_role("button", name="Write", exact=True).click()  # as if nothing had been
-    expect(status(idle)).to_contain_text(re.compile("of 80 words? differs?,|No word of 80 differs"), timeout=60_000)
+    expect(status(idle)).to_contain_text(re.compile("of 80 words? differs?,|No word of 80 differs"))
     expect(status(idle)).not_to_contain_text("Computed here after the start")
     # what was running is lost: the page says so, and loads anew
-    expect(writing.locator("#writing-status")).to_contain_text("Filled in from the address", timeout=60_000)
+    expect(writing.locator("#writing-status")).to_contain_text("Filled in from the address")
     idle.reload()
     ready(idle)
     for page in (idle, writing):
