@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from lmdemo.cpu import cpu_name
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -25,7 +27,7 @@ class Machine:
 def this_machine() -> Machine:
     """The machine and torch of this process."""
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         capability=torch.backends.cpu.get_cpu_capability(),
         torch=str(torch.__version__),  # a class of its own, which YAML would write out as such
         engine=torch.backends.quantized.engine,
@@ -75,12 +77,3 @@ def _processor_seconds() -> tuple[float, float] | None:
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, path.read_text().split(maxsplit=9)[1:9])
     second = os.sysconf("SC_CLK_TCK")
     return (user + nice + system + irq + softirq) / second, steal / second
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
