@@ -78,9 +78,10 @@ def test_a_port_that_is_taken_is_refused(busy: int, name: str) -> None:
         listening({NAME: name, PORT: str(busy)})
 
 
-def test_a_taken_port_and_a_missing_file_of_certificates_stop_the_start_with_one_sentence(busy: int) -> None:
+def test_what_cannot_be_used_stops_the_start_with_one_sentence_before_gradio_reads_it(busy: int) -> None:
     for settings, sentence in (
         ({PORT: str(busy)}, str(taken(busy))),
+        ({PORT: "http"}, "GRADIO_SERVER_PORT must be a whole number from 1 to 65,535."),
         ({"SSL_CERT_FILE": "/no/such.pem"}, "SSL_CERT_FILE must name a file of certificates in PEM format."),
     ):
         refused = start(**settings)
