@@ -1,20 +1,19 @@
 """The app under a clock that jumps."""
 
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from glob import glob
 from pathlib import Path
 
 import httpx
 
-from calls import Calls
-from lmdemo.bench import running_app
+from endpoints import LONG, begin, call, following
+from lmdemo.bench import ROOT, running_app
 
 FAKETIME = "/usr/lib/*-linux-gnu/faketime/libfaketimeMT.so.1"  # of Debian's package faketime
 
 
-def test_a_clock_that_jumps_in_a_run_changes_no_figure(tmp_path: Path, calls: Callable[[str], Calls]) -> None:
+def test_a_clock_that_jumps_in_a_run_changes_no_figure(tmp_path: Path) -> None:
     libraries = glob(FAKETIME)
     assert libraries, "Without Debian's package faketime no clock jumps here."
     clock = tmp_path / "clock"
@@ -25,28 +24,24 @@ def test_a_clock_that_jumps_in_a_run_changes_no_figure(tmp_path: Path, calls: Ca
         "FAKETIME_CACHE_DURATION": "1",  # second; then the file is read again
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set does not move that one either
     }
+    faked["PYTHONPATH"] = str(ROOT / "tests" / "support" / "faked")
     with running_app(**faked) as (_, address, _):
 
         def day() -> int:
             return parsedate_to_datetime(httpx.get(address).headers["date"]).toordinal()
 
-        call = calls(address)
-        call.begin("evaluate", 500, 25).result()  # the app knows how long one takes
         for jump in ("+1d", "-1d"):
-            before = day()
-            began = time.monotonic()
-            running = call.begin("evaluate", 3000, 5)
-            call.wait_for_turn()
-            clock.write_text(jump)
-            while day() == before:
-                assert not running.done(), "the run ended before the clock jumped"
-                time.sleep(0.02)
-            jumped = time.monotonic()
-            ended, event, (rows,) = running.result()
-            assert jumped < ended  # it was within the run
-            assert event == "complete"
-            assert [row["tokens"] for row in rows] == [3000, 3000]
-            assert all(row["seconds"] > 0 for row in rows)
-            assert sum(row["seconds"] for row in rows) < ended - began
-            _, event, (answer,) = call.begin("generate", "It was", 20, 1, 0, 1).result()
+            before, began = day(), time.monotonic()
+            with following(address, "evaluate", *LONG["evaluate"]) as events:
+                begin(events)
+                clock.write_text(jump)
+                jumped = next(data for _, data in events if day() != before)
+                event, (rows,) = next(events)
+                elapsed = time.monotonic() - began
+            assert event == "generating"  # it was within the run
+            for row, earlier in zip(rows, jumped[0], strict=True):
+                assert row["tokens"] > earlier["tokens"]
+                assert 0 < earlier["seconds"] < row["seconds"]
+            assert sum(row["seconds"] for row in rows) < elapsed
+            event, (answer,) = call(address, "generate", "It was", 20)
             assert (event, len(answer["int8"]["words"])) == ("complete", 20)
