@@ -1,6 +1,5 @@
 """Every kind of file that people bring, made as they make it: the right value, or the sentence that says what to do."""
 
-import asyncio
 import io
 import json
 from argparse import Namespace
@@ -27,6 +26,7 @@ from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
 from lmdemo.ui import api, evaluate, export, generate, markup, page, prose
 from lmdemo.ui.plots import size_bars
+from waiting import finished
 
 BOM = b"\xef\xbb\xbf"
 TEXTS = {
@@ -552,7 +552,7 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     offered = service.lab.prompts
 
     def shown(prompt: str) -> tuple:
-        return asyncio.run(page._follow(service, 5, "bundled with the app", prompt))
+        return finished(page._follow(service, 5, "bundled with the app", prompt))
 
     _, _, _, prompt, _, examples, *_ = shown(EXAMPLES[0])
     assert prompt == offered[0]
@@ -560,5 +560,5 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     assert shown("typed by a visitor")[3] == gr.skip()
     assert generate.sample(service, 1) == offered[1]
     assert generate.sample(service, 3) == gr.skip()
-    assert asyncio.run(generate.arrive(service, "http://host/"))[4] == offered[0]
+    assert finished(generate.arrive(service, "http://host/"))[4] == offered[0]
     service.lab.evaluation.result(timeout=120)  # nothing is left running

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Visitor
 from playwright.sync_api import expect
 
 import lmdemo
+from browsing import Visitor
 from lmdemo.bench import running_app
 
 MAC = Path(__file__).parents[1] / "support" / "mac"

@@ -1,7 +1,12 @@
 """Waiting for what happens. No test waits for a number of seconds; the limit is for what never comes."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 LAST_NET = 120  # seconds; a busy machine takes longer for everything
 
@@ -16,3 +21,9 @@ def wait_until(condition: Callable[[], object], what: str, pause: Callable[[], N
     while not condition():
         assert time.monotonic() < deadline, f"it never came: {what}"
         pause()
+
+
+def finished(work: Coroutine[object, object, Result]) -> Result:
+    """What a coroutine comes to, in a loop of its own: a browser's tests leave one running in their thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
