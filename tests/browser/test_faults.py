@@ -19,6 +19,7 @@ from playwright.sync_api import Page, expect
 import lmdemo
 from browsing import Visitor, unfold
 from lmdemo.bench import ROOT, running_app
+from lmdemo.prompts import EXAMPLES
 from local_hub import LONGEST, Fault, LocalHub
 from pulled import large_checkpoint, small_checkpoint
 
@@ -144,6 +145,10 @@ def test_a_pull_is_shown_as_it_comes_and_ends_in_a_switch_that_changes_no_run(
         hub.release()
         expect(line).to_contain_text(f"This page now runs on {name} at")
         expect(page.locator(".facts")).to_contain_text(f"checkpoint {name} at")
+        # the prompts to try are the new model's; what a visitor typed stays
+        expect(page.get_by_role("button", name="zz1 zz2 zz3 zz4")).to_be_visible()
+        expect(page.get_by_role("button", name=EXAMPLES[1])).to_have_count(0)
+        expect(page.get_by_role("textbox", name="Prompt")).to_have_value("It was")
         # on a busy machine the switch may come at the run's end; test_service.py has it within one, whatever the clock
         expect(page.locator("#writing-status .under-way")).to_have_count(0)
         assert not re.search(r"zz\d", page.locator("#writing").inner_text())  # of the new one's words none
