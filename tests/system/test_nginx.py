@@ -22,6 +22,7 @@ from playwright.sync_api import Page, expect
 import lmdemo
 from browsing import Visitor, assert_grows
 from lmdemo.bench import ROOT, running_app
+from lmdemo.server.queue_limits import PER_ADDRESS_UNREAD
 from lmdemo.ui import embed, query
 from waiting import wait_until
 
@@ -306,8 +307,10 @@ def test_runs_are_counted_by_the_visitors_own_address(proxy: Proxy) -> None:
     target = f"{proxy.outside}/gradio_api/call/generate"
     with crowd, another:
         # the first takes long enough for the others to wait behind it
-        answers = [crowd.post(target, json={"data": ["", words, 1.0, 0, 1]}) for words in (1000, *[1] * 16)]
-        assert [answer.status_code for answer in answers] == [200] * 16 + [429]
+        answers = [
+            crowd.post(target, json={"data": ["", words, 1.0, 0, 1]}) for words in (1000, *[1] * PER_ADDRESS_UNREAD)
+        ]
+        assert [answer.status_code for answer in answers] == [200] * PER_ADDRESS_UNREAD + [429]
         assert "event: complete" in call(another, proxy, "generate", "", 1, 1.0, 0, 1)
 
 
