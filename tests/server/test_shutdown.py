@@ -4,7 +4,8 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from calls import Calls
 from inside import LONG, SHORT, Inside, served_inside
 from lmdemo.bench import running_app
-from lmdemo.server import shutdown
+from lmdemo.server import gradio_queue, shutdown
 from logged import beside_jobs
 from waiting import LAST_NET, wait_until
 
@@ -34,32 +35,33 @@ def end_of(inside: Inside, session: str) -> dict:
         return next(message for message in messages if message["msg"] == "process_completed")
 
 
-def finishing(inside: Inside) -> Future[None]:
-    """One run under way and one that waits, while the app ends."""
-    queue = inside.page._queue
-    inside.join("running", LONG).raise_for_status()
-    wait_until(lambda: any(queue.active_jobs), "a run under way")
-    inside.join("waiting", SHORT).raise_for_status()
-    return asyncio.run_coroutine_threadsafe(shutdown.finish(queue), inside.stop.loop)
+@contextmanager
+def finishing(inside: Inside, patience: float) -> Iterator[tuple[Future[dict], Future[dict], Future[None]]]:
+    """A run that cannot go on within the block and one that waits, while the app ends: the ends of all three."""
+    with ThreadPoolExecutor(2) as readers:  # a run begins when it is read
+        with inside.service.lab._turn:
+            ends = []
+            for session, values in (("running", LONG), ("waiting", SHORT)):
+                inside.join(session, values).raise_for_status()
+                ends.append(readers.submit(end_of, inside, session))
+                wait_until(lambda: any(inside.queue.active_jobs), "a run under way")
+            yield *ends, asyncio.run_coroutine_threadsafe(inside.queue.finish(patience), inside.stop.loop)
+        inside.wait_until_idle()
 
 
-def test_a_run_under_way_has_its_time_and_one_that_waits_is_told(
-    inside: Inside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutdown, "PATIENCE", LAST_NET)
-    ending = finishing(inside)
-    assert end_of(inside, "waiting")["output"]["error"] == shutdown.ENDED
-    assert end_of(inside, "running")["success"]
+def test_a_run_under_way_has_its_time_and_one_that_waits_is_told(inside: Inside) -> None:
+    with finishing(inside, LAST_NET) as (running, waiting, ending):
+        assert waiting.result(LAST_NET)["output"]["error"] == gradio_queue.STOPPED
+        assert not running.done()
+    assert running.result(LAST_NET)["success"]
     ending.result(LAST_NET)
 
 
-def test_what_does_not_end_in_its_time_is_told(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "PATIENCE", 0)
-    ending = finishing(inside)
-    for session in ("waiting", "running"):
-        assert end_of(inside, session)["output"]["error"] == shutdown.ENDED
-    ending.result(LAST_NET)
-    inside.wait_until_idle()
+def test_what_does_not_end_in_its_time_is_told(inside: Inside) -> None:
+    with finishing(inside, 0) as (running, waiting, ending):
+        for told in (waiting, running):
+            assert told.result(LAST_NET)["output"]["error"] == gradio_queue.STOPPED
+        ending.result(LAST_NET)
 
 
 @pytest.mark.parametrize("path", ["call/generate", "call/v2/generate", "queue/join"])
@@ -74,7 +76,7 @@ def test_once_told_no_new_run_begins(inside: Inside, path: str) -> None:
 
 
 def test_the_whole_end_takes_less_than_five_seconds() -> None:
-    assert shutdown.PATIENCE + shutdown.READ + 0.5 < 5
+    assert shutdown.PATIENCE + gradio_queue.READ + 0.5 < 5
 
 
 @pytest.mark.parametrize("number", shutdown.SIGNALS)
@@ -86,7 +88,7 @@ def test_a_signal_ends_the_app_in_order(number: signal.Signals, tmp_path: Path, 
         app.send_signal(number)
         for run in running:
             _, event, answer = run.result()
-            assert (event, answer["error"]) == ("error", shutdown.ENDED)
+            assert (event, answer["error"]) == ("error", gradio_queue.STOPPED)
         assert app.wait(timeout=LAST_NET) == 0
     assert beside_jobs(tmp_path / "log") == []
     with pytest.raises(httpx.ConnectError):

@@ -26,6 +26,7 @@ CALL = ("It was", 1_000, 1.0, 0, 1)  # what a long call of /generate sends
 class Inside:
     """A page that runs here, as `app.py` serves it."""
 
+    service: Service
     page: gr.Blocks
     write: int  # the number of the function that writes
     stop: Stop
@@ -74,6 +75,6 @@ def served_inside(**environment: str) -> Iterator[Inside]:
     transport = httpx.HTTPTransport(local_address="127.0.1.1", limits=httpx.Limits(keepalive_expiry=2))
     with httpx.Client(base_url=page.local_url, transport=transport, timeout=60) as client:
         write = page_events(client.get("/config").json()).run["page/generate"]
-        yield Inside(page, write, stop, client)
+        yield Inside(service, page, write, stop, client)
     page.close()
     gc.collect()  # while these tests still say what may be left unclosed
