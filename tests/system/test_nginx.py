@@ -20,7 +20,7 @@ from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from browsing import Visitor, assert_grows
+from browsing import Visitor, assert_grows, look_until
 from lmdemo.bench import ROOT, running_app
 from lmdemo.server.queue_limits import PER_ADDRESS_UNREAD
 from lmdemo.ui import embed, query
@@ -237,9 +237,13 @@ def test_another_site_embeds_it(open_page: Open, proxy: Proxy, frame: bool) -> N
     visitor = open_page(url)
     shown = visitor.page.frame_locator("iframe") if frame else visitor.page
     texts = shown.locator("#writing section").first
-    lengths = set()
-    while len(lengths) < 4:
+    lengths: set[int] = set()
+
+    def grew() -> bool:
         lengths.add(len(texts.inner_text()))
+        return len(lengths) == 4
+
+    look_until(visitor.page, grew, "a text of four lengths")
     expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600")
     assert visitor.page.context.cookies() == []  # it is held by its address
     assert [request for request in visitor.requests if not request.startswith((url, proxy.outside))] == []
@@ -250,18 +254,23 @@ def test_two_sets_of_visitors_write_at_the_same_time(open_page: Open, proxy: Pro
     cookies = [proxy.cookie_for(replica) for replica in proxy.replicas]
     pages = []
     for cookie in cookies:
-        page = open_page(query.join(f"{proxy.outside}/", LONG), storage_state=as_browser(cookie, proxy.outside)).page
+        whose = {"storage_state": as_browser(cookie, proxy.outside)}
+        ready(open_page(f"{proxy.outside}/", **whose).page)  # what a replica computes after its start is done
+        page = open_page(query.join(f"{proxy.outside}/", LONG), **whose).page
         expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
         pages.append(page)
     for page in pages:
         page.get_by_role("button", name="Write", exact=True).click()
     both: list[tuple[int, ...]] = [(0, 0)]  # how much each has written, as both go on
-    while len(both) < 3:
-        lengths = tuple(len(page.locator("#writing section").first.inner_text()) for page in pages)
-        assert not all("of 1,000" in status(page).inner_text() for page in pages), f"they took turns: {both}"
+
+    def both_went_on() -> bool:
+        lengths = tuple(len("".join(page.locator("#writing section").all_inner_texts())) for page in pages)
         under_way = all(page.locator("#writing-status .under-way").count() for page in pages)
         if under_way and all(map(int.__gt__, lengths, both[-1])):
             both.append(lengths)
+        return len(both) == 3
+
+    look_until(pages[0], both_went_on, "two texts that grow at the same time")
     for page in pages:
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(status(page)).to_contain_text("Stopped.")
