@@ -14,7 +14,10 @@ LONG = {"generate": ("It was", 1000), "evaluate": (5000, 1)}  # seconds of compu
 
 @contextmanager
 def following(address: str, name: str, *data: object) -> Iterator[Iterator[tuple[str, object]]]:
-    """An endpoint over plain HTTP, with whatever JSON can carry: the events with their data; left at the end."""
+    """An endpoint over plain HTTP, with whatever JSON can carry: the events with their data; left at the end.
+
+    Heartbeats, which come while a run waits or computes for long, are no events of the run.
+    """
     # NaN and Infinity too, as Python writes and reads them
     body = json.dumps({"data": data + DEFAULTS[name][len(data) :]})
     headers = {"Content-Type": "application/json"}
@@ -26,6 +29,7 @@ def following(address: str, name: str, *data: object) -> Iterator[Iterator[tuple
         yield (
             (event.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
             for event, data in zip(lines, lines, strict=True)
+            if event != "event: heartbeat"
         )
 
 
