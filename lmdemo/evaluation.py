@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lmdemo.errors import InputError
-from lmdemo.inference import runner
+from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_models, whole_number
 from lmdemo.machine import Interference, Watch
 
@@ -138,17 +138,20 @@ def evaluate(model: nn.Module, ids: Tensor, window: int = 25) -> EvalResult:
     return reading.result()
 
 
-def compare(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> Iterator[Comparison]:
+def compare(
+    models: Mapping[str, nn.Module], ids: Tensor, window: int = 25, pause: Pause = go_on
+) -> Iterator[Comparison]:
     """Evaluate all models on ids (N,) in turn, block by block; an iterator of snapshots, the last one final.
 
-    The first block is read once by each beforehand, and not counted, so that none pays for a cold start.
+    The first block is read once by each beforehand, and not counted, so that none pays for a cold start. `pause` is
+    called between windows.
 
     Raises:
         InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
     some_models(models)
-    return _snapshots(models, ids, window)
+    return _snapshots(models, ids, window, pause)
 
 
 def median_interval(values: np.ndarray) -> Interval:
@@ -177,12 +180,12 @@ def check_ids(ids: Tensor, window: object) -> None:
     whole_number("Window", window, 1, MAX_WINDOW)
 
 
-def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Iterator[Comparison]:
+def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause) -> Iterator[Comparison]:
     readings = {name: _Reading(model, ids, window) for name, model in models.items()}
     windows = next(iter(readings.values())).windows
     block = max(1, windows // BLOCKS)
     for model in models.values():
-        _Reading(model, ids, window).read(block)
+        _Reading(model, ids, window).read(block, pause)
     block_tokens: list[int] = []
     block_seconds: dict[str, list[float]] = {name: [] for name in models}
     order = np.random.default_rng(ORDER_SEED)
@@ -190,8 +193,9 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
     for start in range(0, windows, block):
         before = start * window
         block_tokens.append(min(before + block * window, len(ids) - 1) - before)
-        for name in order.permutation(list(models)):
-            block_seconds[name].append(readings[name].read(block))
+        with watch.computing():
+            for name in order.permutation(list(models)):
+                block_seconds[name].append(readings[name].read(block, pause))
         yield Comparison(
             window=window,
             tokens=len(ids) - 1,
@@ -220,7 +224,7 @@ class _Reading:
         self.total = 0.0  # negative log-likelihood, nats
         self.seconds = 0.0
 
-    def read(self, windows: int) -> float:
+    def read(self, windows: int, pause: Pause = go_on) -> float:
         """Read the next `windows` windows, or what is left; returns the seconds it took.
 
         Inference mode is entered here because its state belongs to a thread, and the steps of a generator
@@ -231,6 +235,7 @@ class _Reading:
             total = torch.zeros((), dtype=torch.float64)  # a number once a block, not once a window
             end = min(self.position + windows * self.window, len(self.ids) - 1)
             while self.position < end:
+                pause()
                 data = self.ids[self.position : min(self.position + self.window, end)]  # (T,)
                 for logits in self.runner.read(data):  # (rows, ntoken)
                     targets = self.ids[self.position + 1 : self.position + 1 + len(logits)].unsqueeze(1)

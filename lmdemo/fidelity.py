@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from lmdemo.evaluation import check_ids, exp, log_softmax_
-from lmdemo.inference import Runner, runner
+from lmdemo.inference import Pause, Runner, go_on, runner
 from lmdemo.inputs import some_models
 
 RESAMPLES = 1_000
@@ -78,15 +78,19 @@ class FidelityRun:
     final: bool
 
 
-def fidelity(models: Mapping[str, nn.Module], ids: Tensor, window: int = 25) -> Iterator[FidelityRun]:
+def fidelity(
+    models: Mapping[str, nn.Module], ids: Tensor, window: int = 25, pause: Pause = go_on
+) -> Iterator[FidelityRun]:
     """Hold all models against the first on ids (N,), in windows of `window` words; an iterator of snapshots.
+
+    `pause` is called between the pieces of a window.
 
     Raises:
         InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
     some_models(models)
-    return _snapshots(models, ids, window)
+    return _snapshots(models, ids, window, pause)
 
 
 def bootstrap_means(values: np.ndarray) -> np.ndarray:
@@ -137,7 +141,7 @@ def _percentiles(values: np.ndarray, levels: tuple[float, ...]) -> dict[float, f
     return dict(zip(levels, np.percentile(values, levels).tolist(), strict=True))
 
 
-def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Iterator[FidelityRun]:
+def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause) -> Iterator[FidelityRun]:
     tokens = len(ids) - 1
     runners = {name: runner(model) for name, model in models.items()}
     baseline = next(iter(models))
@@ -146,7 +150,7 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
         end = min(start + window, tokens)
         with torch.inference_mode():  # entered at each step: its state belongs to a thread
             _read_window(
-                list(runners.values()), ids[start : end + 1], [rows[:, start:end] for rows in figures.values()]
+                list(runners.values()), ids[start : end + 1], [rows[:, start:end] for rows in figures.values()], pause
             )
         if end < tokens:
             yield FidelityRun(window, tokens, end, baseline, {}, False)
@@ -155,11 +159,12 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int) -> Ite
     yield FidelityRun(window, tokens, tokens, baseline, results, True)
 
 
-def _read_window(runners: list[Runner], ids: Tensor, figures: list[np.ndarray]) -> None:
+def _read_window(runners: list[Runner], ids: Tensor, figures: list[np.ndarray], pause: Pause) -> None:
     """Read ids (T + 1,) by all models in step and fill figures, each (3, T); the first model is the baseline."""
     base_pieces, *other_pieces = (one.read(ids[:-1]) for one in runners)
     start = 0
     for base_logits in base_pieces:
+        pause()
         rows = slice(start, start + len(base_logits))
         targets = ids[1:][rows].unsqueeze(1)
         base = log_softmax_(base_logits)  # (rows, ntoken)
@@ -168,6 +173,7 @@ def _read_window(runners: list[Runner], ids: Tensor, figures: list[np.ndarray]) 
         figures[0][0, rows] = -base.gather(1, targets)[:, 0].numpy()
         figures[0][1, rows], figures[0][2, rows] = 0.0, 1.0  # of itself
         for pieces, filled in zip(other_pieces, figures[1:], strict=True):  # pieces of the same rows
+            pause()
             other = log_softmax_(next(pieces))
             filled[0, rows] = -other.gather(1, targets)[:, 0].numpy()
             filled[2, rows] = other.numpy().argmax(1) == likeliest

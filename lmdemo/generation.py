@@ -13,7 +13,7 @@ from functools import cached_property, partial
 import torch
 from torch import nn
 
-from lmdemo.inference import runner
+from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import flag, plain_text, real_number, some_models, whole_number
 from lmdemo.sampling import Drawn, Sampler, SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
@@ -152,9 +152,9 @@ def generate(
 
 
 def write(
-    models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings
+    models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings, pause: Pause = go_on
 ) -> Iterator[Generation]:
-    """As `generate`, with its settings as one."""
+    """As `generate`, with its settings as one, and with pauses in which it may be ended."""
     ids = vocabulary.encode(settings.prompt)
     prompt, unknown = tuple(vocabulary.words[word] for word in ids), tuple(vocabulary.unknown(settings.prompt))
     unk = vocabulary.id(UNK)
@@ -164,12 +164,13 @@ def write(
     # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
     start = vocabulary.id(EOS) or 0
     writers = {
-        name: _Writer(model, [start, *ids], sampler, partial(noise.take, number), vocabulary.words)
+        name: _Writer(model, [start, *ids], sampler, partial(noise.take, number), vocabulary.words, pause)
         for number, (name, model) in enumerate(models.items())
     }
     final = False
     while not final:
         for writer in writers.values():
+            pause()
             writer.write(settings.words, SLICE)
         writings = {
             name: Writing(tuple(writer.words), tuple(writer.times), len(writer.words) == settings.words)
@@ -189,6 +190,7 @@ class _Writer:
         sampler: Sampler,
         noise: Callable[[int], Drawn],
         vocabulary: Sequence[str],
+        pause: Pause,
     ) -> None:
         self.runner = runner(model)
         self.sampler, self.noise, self.vocabulary = sampler, noise, vocabulary
@@ -198,7 +200,7 @@ class _Writer:
         *before, self.word = primer
         if before:
             with torch.inference_mode():
-                self.runner.prefill(torch.tensor(before))
+                self.runner.prefill(torch.tensor(before), pause)
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.

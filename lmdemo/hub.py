@@ -23,8 +23,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils import WeakFileLock, tqdm
 
 from lmdemo.checksums import matches
 from lmdemo.errors import HubError
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 DEFAULT_NAME = "lmdemo-lstm"  # of the model that a Space looks for under its own account
+
+LOCK_PATIENCE = 600.0  # seconds that another process may take to fetch a file
 
 Report = Callable[[int, int], None]  # bytes that are here, bytes in all
 
@@ -163,11 +166,13 @@ def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report
     total = sum(file.size or 0 for file in wanted.values())
     here = 0
     folder = Path()
+    _await_lock(name, wanted["config.json"])
     _note_commit(name, commit)
     for file, stated in wanted.items():
         path = _in_cache(name.repo, file, commit)
         if path is None or not _matches(path, stated):  # a copy that was damaged here is fetched anew
             bar = _counting(here, total, report)
+            _await_lock(name, stated)
             options = {"force_download": path is not None, "tqdm_class": bar}
             path = Path(hf_hub_download(name.repo, file, revision=commit, **options))
             if not _matches(path, stated):
@@ -181,6 +186,25 @@ def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report
         report(here, total)
         folder = path.parent
     return folder
+
+
+def _await_lock(name: HubName, stated: RepoSibling) -> None:
+    """Wait while another process fetches this file into the cache; the client itself would wait for ever.
+
+    Raises:
+        HubError: it holds the lock for longer than a download takes: it hangs, or has left a lock that never ends.
+    """
+    folder = repo_folder_name(repo_id=name.repo, repo_type="model")
+    lock = Path(constants.HF_HUB_CACHE, ".locks", folder, f"{_checksum(stated)}.lock")
+    try:
+        if lock.exists():
+            with WeakFileLock(lock, timeout=LOCK_PATIENCE):
+                pass
+    except TimeoutError as error:
+        raise HubError(
+            f"Could not pull {name}: for {LOCK_PATIENCE / 60:g} minutes another process on this machine has held the"
+            " lock on a file of it in the cache; end that process, or remove the folder .locks there."
+        ) from error
 
 
 def _note_commit(name: HubName, commit: str) -> None:
@@ -229,8 +253,13 @@ def _in_cache(repo: str, file: str, revision: str | None) -> Path | None:
 
 
 def _matches(path: Path, stated: RepoSibling) -> bool:
-    expected = stated.lfs.sha256 if stated.lfs else stated.blob_id
+    expected = _checksum(stated)
     return expected is not None and matches(path, expected)
+
+
+def _checksum(stated: RepoSibling) -> str | None:
+    """Of a large file its SHA-256, of a small one the id of its git blob; the cache names it by that too."""
+    return stated.lfs.sha256 if stated.lfs else stated.blob_id
 
 
 def _matches_link(path: Path) -> bool:

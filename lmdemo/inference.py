@@ -9,7 +9,7 @@ It knows nothing of sampling, loss or time. `torch.inference_mode` is the caller
 to a thread.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -22,8 +22,15 @@ from lmdemo import onednn
 from lmdemo.choosing import ROWS, Decode, RowsDecoder, pieces
 from lmdemo.packed import PackedLSTMModel, sample_run
 
+PREFILL = 100  # words of a prompt that are read at once
+Pause = Callable[[], None]  # called between pieces of some milliseconds; what it raises ends a run there
+
 _linear = torch.ops.quantized.linear_dynamic.default
 _ROWS_DECODERS: WeakKeyDictionary[nn.Module, RowsDecoder] = WeakKeyDictionary()  # of quantized models
+
+
+def go_on() -> None:
+    """A `Pause` of a run that nobody ends."""
 
 
 class Runner:
@@ -47,9 +54,11 @@ class Runner:
     def prepare_reading(self, lengths: Iterable[int]) -> None:
         """Find out now what reading windows of these lengths would find out at first, so that no timing pays for it."""
 
-    def prefill(self, ids: Tensor) -> None:
+    def prefill(self, ids: Tensor, pause: Pause) -> None:
         """Read ids (T,), a prompt, for the hidden state alone: no logits are made."""
-        self._lstm_outputs(ids)
+        for piece in ids.split(PREFILL):
+            pause()
+            self._lstm_outputs(piece)
 
     def _lstm_outputs(self, ids: Tensor) -> Tensor:
         output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)

@@ -18,6 +18,7 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, write
+from lmdemo.inference import Pause, go_on
 from lmdemo.inputs import some_of
 from lmdemo.machine import Machine, this_machine
 from lmdemo.memory import give_back
@@ -113,16 +114,22 @@ class Lab:
         """Words that can be predicted in the test text."""
         return len(self.checkpoint.test_ids) - 1
 
-    def generate(self, settings: GenerationSettings, variants: object = TUTORIAL) -> Iterator[Generation]:
+    def generate(
+        self, settings: GenerationSettings, variants: object = TUTORIAL, pause: Pause = go_on
+    ) -> Iterator[Generation]:
         """fp32 and the named variants writing; snapshots as in `lmdemo.generate`.
 
         Raises:
             InputError: at once, for a name that is not in `variants`.
         """
-        return self._exclusive(write(self.chosen(variants), self.checkpoint.vocabulary, settings))
+        return self._exclusive(write(self.chosen(variants), self.checkpoint.vocabulary, settings, pause))
 
     def compare(
-        self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = TUTORIAL
+        self,
+        tokens: object = DEFAULT_TOKENS,
+        window: object = DEFAULT_WINDOW,
+        variants: object = TUTORIAL,
+        pause: Pause = go_on,
     ) -> Iterator[Comparison]:
         """fp32 and the named variants on the first `tokens` words of the test text, as in `lmdemo.compare`.
 
@@ -130,18 +137,22 @@ class Lab:
             InputError: at once, for a length or window out of its range, or a name that is not in `variants`.
         """
         tokens, window = check_slice(tokens, window, self.available_tokens)
-        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window))
+        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window, pause))
 
     def evaluate(
-        self, tokens: object = DEFAULT_TOKENS, window: object = DEFAULT_WINDOW, variants: object = DEFAULT_MEASURED
+        self,
+        tokens: object = DEFAULT_TOKENS,
+        window: object = DEFAULT_WINDOW,
+        variants: object = DEFAULT_MEASURED,
+        pause: Pause = go_on,
     ) -> Iterator[Evaluation]:
         """As `compare`, and then how far each variant is from fp32 on the same slice.
 
         Raises:
             InputError: at once, as `compare`.
         """
-        timing = self.compare(tokens, window, variants)
-        return self._evaluate(timing, self.chosen(variants))
+        timing = self.compare(tokens, window, variants, pause)
+        return self._evaluate(timing, self.chosen(variants), pause)
 
     def start(self) -> bool:
         """Begin to compute the first results in the background; whether that was not begun before."""
@@ -171,7 +182,9 @@ class Lab:
         with self._turn:
             return sizes({name: models[name] for name in self.variants})
 
-    def _evaluate(self, timing: Iterator[Comparison], models: Mapping[str, nn.Module]) -> Iterator[Evaluation]:
+    def _evaluate(
+        self, timing: Iterator[Comparison], models: Mapping[str, nn.Module], pause: Pause
+    ) -> Iterator[Evaluation]:
         checkpoint = self.checkpoint
         for comparison in timing:
             evaluation = Evaluation(
@@ -184,7 +197,7 @@ class Lab:
             )
             yield evaluation
         ids = checkpoint.test_ids[: comparison.tokens + 1]
-        for run in self._exclusive(fidelity(models, ids, comparison.window)):
+        for run in self._exclusive(fidelity(models, ids, comparison.window, pause)):
             yield replace(evaluation, fidelity=run)
 
     def _compute_first(self) -> None:

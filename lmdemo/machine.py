@@ -3,6 +3,8 @@
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +52,25 @@ class Interference:
 
 
 class Watch:
-    """Watches from its making; `read` tells what interfered since."""
+    """Watches from its making; `read` tells what interfered since.
+
+    What is done within `computing` is what is measured. Anything else interferes: other processes, and this one as it
+    serves somebody meanwhile.
+    """
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._own = time.process_time()
+        self._own = 0.0
         self._busy, self._stolen = _processor_seconds() or (0.0, 0.0)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """While what is measured runs, in the thread that calls; with more than one of torch's, in this process."""
+        began = _own_seconds()
+        try:
+            yield
+        finally:
+            self._own += _own_seconds() - began
 
     def read(self) -> Interference:
         """What interfered so far; the system counts in steps of 10 ms, so a short watch says little."""
@@ -64,9 +79,13 @@ class Watch:
         if now is None or seconds == 0:
             return Interference(seconds, None, None)
         available = seconds * (os.cpu_count() or 1)
-        others = now[0] - self._busy - (time.process_time() - self._own)
+        others = now[0] - self._busy - self._own
         stolen = now[1] - self._stolen
         return Interference(seconds, *(min(1.0, max(0.0, share / available)) for share in (others, stolen)))
+
+
+def _own_seconds() -> float:
+    return time.thread_time() if torch.get_num_threads() == 1 else time.process_time()
 
 
 def _processor_seconds() -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """The loss against a literal tutorial loop, and the comparison's bookkeeping."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 import lmdemo
 from lmdemo.bench.speed import tutorial_evaluate
 from lmdemo.evaluation import median_interval
+from lmdemo.fidelity import fidelity
+from lmdemo.inference import Runner
 
 
 @pytest.mark.parametrize("window", [1, 25, 1000])
@@ -81,3 +84,27 @@ def test_a_bad_window_gets_a_sentence_at_once(tiny: lmdemo.LSTMModel, window: ob
 def test_one_word_is_not_a_text(tiny: lmdemo.LSTMModel) -> None:
     with pytest.raises(lmdemo.InputError, match="number of test words"):
         lmdemo.evaluate(tiny, torch.zeros(1, dtype=torch.int64))
+
+
+class LeftError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("measure", [lmdemo.compare, fidelity])
+@pytest.mark.parametrize("after", [0, 7, 300])
+def test_a_pause_ends_it_wherever_it_is(
+    tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch, measure: Callable, after: int
+) -> None:
+    """At a window of one word: the first block, and what is read before it, have hundreds."""
+    read: list[int] = []
+    pauses = iter(range(after + 1))
+    whole = Runner.read
+    monkeypatch.setattr(Runner, "read", lambda self, ids: read.append(len(ids)) or whole(self, ids))
+
+    def pause() -> None:
+        if next(pauses) == after:
+            raise LeftError
+
+    with pytest.raises(LeftError):
+        list(measure({"fp32": tiny, "int8": tiny}, torch.arange(2_000) % 50, 1, pause))
+    assert sum(read) <= after + 2  # no more than a piece of each between two pauses

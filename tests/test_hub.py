@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from huggingface_hub import HfApi
-from huggingface_hub.constants import ENDPOINT
+from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 
 import lmdemo
 from lmdemo import checkpoint
@@ -278,3 +279,17 @@ def test_what_the_client_uploads_is_pulled_again_with_the_same_loss(hub: LocalHu
     assert after.revision == sha == hub.repos[name].commits[-1][0]
     losses = [lmdemo.evaluate(one.model, one.test_ids, window=2).loss for one in (before, after)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_a_lock_that_another_process_does_not_give_back_is_told(
+    hub: LocalHub, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put(name, folder)
+    monkeypatch.setattr("lmdemo.hub.LOCK_PATIENCE", 0.5)
+    files = HfApi().model_info(name, files_metadata=True).siblings
+    (stated,) = (file for file in files if file.rfilename == "vocab.txt")
+    lock = Path(HF_HUB_CACHE, ".locks", f"models--{name.replace('/', '--')}", f"{stated.blob_id}.lock")
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), pytest.raises(lmdemo.HubError, match="another process on this machine has held the lock on a"):
+        lmdemo.load_checkpoint(name)
+    assert lmdemo.load_checkpoint(name).source == name

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lmdemo
 from lmdemo.choosing import ROWS, pieces
-from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, engine_decode, runner
+from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, engine_decode, go_on, runner
 from lmdemo.onednn import Int8Linear, activation_scale
 from lmdemo.packed import PackedLSTMModel
 
@@ -92,7 +92,7 @@ def test_prefilling_leaves_the_state_that_reading_leaves(models: dict[str, torch
     for model in models.values():
         prefilled, read = runner(model), runner(model)
         with torch.inference_mode():
-            prefilled.prefill(IDS[:20])
+            prefilled.prefill(IDS[:20], go_on)
             list(read.read(IDS[:20]))
             assert all(map(torch.equal, prefilled.hidden, read.hidden))
 

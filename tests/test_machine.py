@@ -30,14 +30,15 @@ def test_what_others_took_is_a_share_of_all_processors(
     counters = iter([((10.0, 1.0), 100.0, 5.0), ((10.0 + busy, 1.0 + stolen), 102.0, 5.0 + own)])
 
     def advance() -> None:
-        processors, clock, process = next(counters)
+        processors, clock, own = next(counters)
         monkeypatch.setattr("lmdemo.machine._processor_seconds", lambda: processors)
         monkeypatch.setattr("time.perf_counter", lambda: clock)
-        monkeypatch.setattr("time.process_time", lambda: process)
+        monkeypatch.setattr("time.thread_time", lambda: own)
 
     advance()
     watch = Watch()
-    advance()
+    with watch.computing():
+        advance()
     assert watch.read() == Interference(2.0, *expected)
 
 

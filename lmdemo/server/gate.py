@@ -23,6 +23,7 @@ from lmdemo.server import bodies, gradio_queue
 from lmdemo.server.gradio_queue import Function
 from lmdemo.server.headers import address_of, on_a_space, with_visitor
 from lmdemo.server.queue_limits import Place, QueueLimits
+from lmdemo.server.rates import Rates, cost
 from lmdemo.server.refusal import Refusal
 
 PATH = re.compile(r"(?:/[\w.-]{1,128}){0,17}/?", re.ASCII)  # a file system may stumble over longer names
@@ -63,6 +64,7 @@ class Gate:
         self._app = app
         self._on_a_space = on_a_space
         self._limits = QueueLimits()
+        self._rates = Rates()
         routes = [
             *(Route(path, self._read, methods=["GET"]) for path in READ),
             Route("/gradio_api/heartbeat/{session}", self._heartbeat, methods=["GET"]),
@@ -89,9 +91,15 @@ class Gate:
             return
         if self._on_a_space:
             scope = with_visitor(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        try:
+            self._rates.spend(address_of(scope), cost(path))
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+            return
         # Gradio gets what came, with none of the marks that are left on it here
         routed = scope | {"asked": scope}
-        if not PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+        if not PATH.fullmatch(path):
             routed["path"] = NOWHERE
         await self._routes(routed, receive, send)
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -371,14 +371,16 @@ def endpoints(page: gr.Blocks) -> dict[str, Function]:
     return {one.endpoint: one for one in found if one.endpoint}
 
 
-def event_under_way() -> tuple[str | None, float | None]:
-    """The name of the event that is being handled, and the seconds that it waited for its turn.
+def event_under_way() -> tuple[str | None, float | None, Callable[[], bool]]:
+    """The name of the event that is being handled, the seconds that it waited, and whether nobody waits for it now.
 
     What Gradio does not say is None, and costs a figure in the log and no visitor's run.
     """
     name, page = LocalContext.event_id.get(None), LocalContext.blocks.get(None)
     event = page._queue.event_ids_to_events.get(name) if page is not None else None
-    return name, None if event is None else time.monotonic() - event.enqueue_time
+    if event is None:
+        return name, None, lambda: False
+    return name, time.monotonic() - event.enqueue_time, lambda: not event.alive
 
 
 def gone_call() -> Response:

@@ -95,6 +95,7 @@ class Threshold:
         answer = self._app
         try:
             _check(headers)
+            headers = _with_prefix(headers)
         except Refusal as refusal:
             answer = refusal.response()
         try:
@@ -135,6 +136,23 @@ def _check(headers: Pairs) -> None:
     names = {name for name, _ in headers}
     if b"origin" in names and b"host" not in names:
         raise Refusal(400, "A request with an Origin must name the Host.")
+
+
+def _with_prefix(headers: Pairs) -> Pairs:
+    """With a forwarded path put where Gradio looks for it, behind the forwarded host, unless one is there.
+
+    Raises:
+        Refusal: it is no path.
+    """
+    told = dict(reversed(headers))  # the first of each counts
+    prefix = told.get(b"x-forwarded-prefix", b"").rstrip(b"/")
+    if not UNDER.fullmatch(prefix):
+        raise Refusal(400, "A forwarded prefix is a path.")
+    host = (told.get(b"x-forwarded-host") or told.get(b"host", b"")).split(b",")[0].strip()
+    if not prefix or not host or b"/" in host:
+        return headers
+    kept = [(name, value) for name, value in headers if name != b"x-forwarded-host"]
+    return [*kept, (b"x-forwarded-host", host + prefix)]
 
 
 def _forwarded(value: bytes) -> bool:

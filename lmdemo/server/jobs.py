@@ -15,6 +15,7 @@ from typing import TypeVar
 from lmdemo.errors import InputError, JobError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation
+from lmdemo.inference import Pause
 from lmdemo.inputs import real_number
 from lmdemo.lab import Evaluation
 from lmdemo.memory import give_back
@@ -36,6 +37,7 @@ class Job:
     asked: Mapping[str, object]  # by name
     name: str | None = None  # of the event that asked for it, as the queue gave it to whoever asked
     waited: float | None = None  # seconds in the queue; None if nobody knows
+    left: Callable[[], bool] = lambda: False  # whether nobody waits for it any more
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,14 @@ def longest_from(environment: Mapping[str, str]) -> float:
     return real_number("LMDEMO_MAX_SECONDS", asked, *LONGEST_RANGE)
 
 
-def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONGEST) -> Iterator[Snapshot]:
+class _Left(Exception):  # noqa: N818 - nothing went wrong
+    """Nobody waits for this run any more."""
+
+
+def run(job: Job, start: Callable[[Pause], Iterator[Snapshot]], longest: float = LONGEST) -> Iterator[Snapshot]:
     """The snapshots of what `start` starts, for at most `longest` seconds and the step under way then.
+
+    `start` is given the pause that ends a run which was left, wherever it is.
 
     The seconds count from the first snapshot: until then a run may have waited while a model from the Hub was prepared.
 
@@ -74,8 +82,13 @@ def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONG
     deadline: float | None = None
     last: Snapshot | None = None
     end = _End()
+
+    def pause() -> None:
+        if job.left():
+            raise _Left
+
     try:
-        for last in start():
+        for last in start(pause):
             deadline = deadline or time.perf_counter() + longest
             yield last
             if time.perf_counter() > deadline and not last.final:
@@ -86,6 +99,8 @@ def run(job: Job, start: Callable[[], Iterator[Snapshot]], longest: float = LONG
     except GeneratorExit:  # Stop was pressed, or nobody is there any more
         end = _End("stopped")
         raise
+    except _Left:
+        end = _End("stopped")
     except InputError as error:
         end = _End("refused", str(error))  # which never repeats what was typed
         raise

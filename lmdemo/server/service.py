@@ -103,12 +103,13 @@ class Service:
             threading.Thread(target=self._bring, args=(lab, pull), name="pull", daemon=True).start()
 
     def run(self, kind: str, start: Callable[..., Iterator[Snapshot]], **asked: object) -> Iterator[Snapshot]:
-        """A job of this `kind`, as in page/generate, for the event that is being handled: what `start(**asked)` starts.
+        """A job of this `kind`, as in page/generate, for the event that is being handled: what
+        `start(**asked, pause=…)` starts.
 
         Raises:
             InputError, JobError: as `jobs.run`.
         """
-        return jobs.run(Job(kind, asked, *event_under_way()), lambda: start(**asked), self.longest)
+        return jobs.run(Job(kind, asked, *event_under_way()), lambda pause: start(**asked, pause=pause), self.longest)
 
     def _bring(self, bundled: Lab, pull: Pull) -> None:
         """Pull, prepare, switch; whatever happens ends in a phase that the page can show."""

@@ -21,7 +21,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lmdemo.server import gradio_queue
+from lmdemo.server import connections, gradio_queue
 from lmdemo.server.listening import taken
 from lmdemo.server.refusal import Refusal
 from lmdemo.server.tools import answer_calls
@@ -69,6 +69,7 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
         sys.exit(f"lmdemo cannot start: {taken(launch.get('server_port'))}")
     for number in SIGNALS:
         signal.signal(number, tell)
+    connections.bound(page.server)
     answer_calls(page)
     # What is there now stays: 340,000 objects that each full collection of cycles would go through, for 0.16 s in
     # which nothing else runs, and of which a quarter as much again would have to come before one were made.

@@ -11,6 +11,7 @@ import gradio as gr
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
+from lmdemo.inference import Pause
 from lmdemo.server.service import Service
 from lmdemo.text import detokenize, shown
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
@@ -76,8 +77,8 @@ class Endpoints:
         for snapshot in _paced(run, CHART_INTERVAL):
             yield _comparison(snapshot)
 
-    def _write(self, **fields: object) -> Iterator[Generation]:
-        return self._service.lab.generate(GenerationSettings(**fields))
+    def _write(self, pause: Pause, **fields: object) -> Iterator[Generation]:
+        return self._service.lab.generate(GenerationSettings(**fields), pause=pause)
 
 
 def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:

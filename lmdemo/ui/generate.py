@@ -11,6 +11,7 @@ import gradio as gr
 
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
+from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_WORDS, Lab
 from lmdemo.roofline import Limit
@@ -142,8 +143,8 @@ def write(service: Service, raw: bool, variants: object, *fields: object) -> Ite
     lab, last = service.lab, None
     asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
 
-    def start(variants: object, **fields: object) -> Iterator[Generation]:
-        return lab.generate(GenerationSettings(**fields), variants)
+    def start(variants: object, pause: Pause, **fields: object) -> Iterator[Generation]:
+        return lab.generate(GenerationSettings(**fields), variants, pause)
 
     run = service.run("page/generate", start, **asked, variants=variants)
     try:

@@ -172,7 +172,9 @@ def doubts(comparison: Comparison) -> str:
     watched = comparison.interference
     if watched.seconds >= 1:  # the system counts too coarsely for less
         if watched.others is not None and watched.others > DISTURBED:
-            reasons.append(f"Other processes took {watched.others:.0%} of this machine’s processors meanwhile.")
+            reasons.append(
+                f"Other work, with this app’s for others, took {watched.others:.0%} of the processors meanwhile."
+            )
         if watched.stolen is not None and watched.stolen > DISTURBED / 5:
             reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
     return " ".join(reasons)

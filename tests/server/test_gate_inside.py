@@ -1,15 +1,22 @@
 """The gate over Gradio's queue while it runs: whom it counts, what is kept of who does not read, what is told."""
 
 import asyncio
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 
 import httpx
 import pytest
+import torch
 from gradio.server_messages import ProcessCompletedMessage
 from starlette.types import Message, Receive, Scope, Send
 
+import lmdemo
 from inside import LONG, Inside, served_inside
+from lmdemo import inference
 from lmdemo.server import gradio_queue
 from lmdemo.server.headers import address_of, security_headers
 
@@ -283,6 +290,67 @@ def test_on_a_space_the_host_says_whose_run_it_is() -> None:
 
 def test_elsewhere_a_visitor_does_not_choose_their_address(inside: Inside) -> None:
     assert asked_from(inside, "9.9.9.1") == "127.0.1.1"
+
+
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        ({"X-Forwarded-Prefix": "/lm"}, "/lm"),
+        ({"X-Forwarded-Prefix": "/demo/lm/", "X-Forwarded-Host": "example.org"}, "/demo/lm"),
+        ({"X-Forwarded-Prefix": "/lm", "X-Forwarded-Host": "example.org/lm"}, "/lm"),
+        ({"X-Forwarded-Prefix": "/"}, ""),
+    ],
+)
+def test_a_proxy_that_takes_a_prefix_off_is_heard(inside: Inside, told: dict[str, str], path: str) -> None:
+    root = httpx.URL(inside.client.get("/config", headers=told).json()["root"])
+    assert root.path.rstrip("/") == path
+    assert root.host == ("example.org" if "X-Forwarded-Host" in told else "127.0.0.1")
+
+
+def test_a_prefix_that_is_no_path_is_refused(inside: Inside) -> None:
+    answer = inside.client.get("/config", headers={"X-Forwarded-Prefix": "/a b"})
+    assert (answer.status_code, answer.json()) == (400, {"error": "A forwarded prefix is a path."})
+
+
+def test_who_asks_too_often_is_told_and_others_are_answered(inside: Inside) -> None:
+    body = {"session_hash": "often", "fn_index": -1, "data": []}
+    elsewhere = httpx.HTTPTransport(local_address="127.0.3.1")
+    with httpx.Client(base_url=inside.page.local_url, transport=elsewhere) as often:
+        answers = (often.post("/gradio_api/run/any", json=body).status_code for _ in range(20_000))
+        assert set(takewhile(lambda status: status != 429, answers)) == {404}
+        assert often.get("/config").status_code == 429
+    assert inside.client.get("/config").is_success
+
+
+def test_a_run_that_was_stopped_gives_the_processor_up_before_its_first_words(
+    inside: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the middle of a prompt of 2,000 characters, six times over: pauses come after each piece of it."""
+    caplog.set_level(logging.INFO, "lmdemo")
+    all_variants = list(lmdemo.VARIANTS)[1:]
+    reached, go_on, runner = threading.Event(), threading.Event(), inference.Runner.prefill
+    with pytest.MonkeyPatch.context() as patch:
+
+        def prefill(self: inference.Runner, ids: torch.Tensor, pause: inference.Pause) -> None:
+            reached.set()
+            go_on.wait(60)
+            runner(self, ids, pause)
+
+        patch.setattr(inference.Runner, "prefill", prefill)
+        run = inside.join("stopped", (False, all_variants, "a " * 1_000, 5, 1.0, 0, 1, False)).json()["event_id"]
+        with inside.client.stream("GET", "/gradio_api/queue/data?session_hash=stopped"):
+            assert reached.wait(60)
+            with ThreadPoolExecutor() as pressing:
+                answer = pressing.submit(cancel, inside, "stopped", run)
+                while (event := inside.queue.event_ids_to_events.get(run)) and event.alive:
+                    time.sleep(0.01)
+                go_on.set()
+                assert answer.result().is_success
+    while not any("event" in getattr(record, "fields", {}) for record in caplog.records):
+        time.sleep(0.01)
+    (line,) = [record.fields for record in caplog.records if getattr(record, "fields", {}).get("event") == run]
+    assert line["outcome"] == "stopped"
+    assert "words" not in line
 
 
 def test_of_ipv6_a_network_counts_as_one() -> None:

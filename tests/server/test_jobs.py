@@ -4,11 +4,15 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 import lmdemo
 from lmdemo.errors import JobError
+from lmdemo.generation import GenerationSettings, write
+from lmdemo.inference import Pause
 from lmdemo.server import jobs
 from lmdemo.server.jobs import Job
 from lmdemo.server.log import JsonLines
@@ -42,7 +46,7 @@ def job(**asked: object) -> Job:
 
 
 def test_a_job_that_ends_is_one_line(lines: Callable, writing: Callable) -> None:
-    *_, last = jobs.run(job(prompt="the", words=40, variants=["int8"]), writing)
+    *_, last = jobs.run(job(prompt="the", words=40, variants=["int8"]), lambda _pause: writing())
     assert last.final
     (line,) = lines()
     assert line.pop("seconds") > 0
@@ -62,12 +66,12 @@ def test_a_job_that_ends_is_one_line(lines: Callable, writing: Callable) -> None
 
 def test_the_tokens_of_an_evaluation_are_counted(lines: Callable, tiny: lmdemo.LSTMModel) -> None:
     ids = lmdemo.load_checkpoint().test_ids[:201] % 50
-    list(jobs.run(job(), lambda: lmdemo.compare({"fp32": tiny, "int8": tiny}, ids)))
+    list(jobs.run(job(), lambda _pause: lmdemo.compare({"fp32": tiny, "int8": tiny}, ids)))
     assert lines()[0]["tokens"] == 400
 
 
 def test_a_job_that_nobody_reads_to_its_end_is_stopped(lines: Callable, writing: Callable) -> None:
-    run = jobs.run(job(), lambda: writing(count=1_000))
+    run = jobs.run(job(), lambda _pause: writing(count=1_000))
     next(run)
     assert lines() == []
     run.close()
@@ -76,8 +80,19 @@ def test_a_job_that_nobody_reads_to_its_end_is_stopped(lines: Callable, writing:
     assert 0 < line["words"] < 2_000
 
 
+def test_a_job_that_was_left_ends_in_its_next_pause(
+    lines: Callable, tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary
+) -> None:
+    left = iter([False, False, True])
+    asked = replace(job(), left=lambda: next(left))
+    settings = GenerationSettings(" ".join(["the"] * 250))
+    assert not list(jobs.run(asked, partial(write, {"fp32": tiny, "int8": tiny}, words, settings)))
+    assert not list(left)  # it was asked three times, within the first prompt
+    assert lines()[0]["outcome"] == "stopped"
+
+
 def test_a_job_that_takes_too_long_gives_what_was_measured_and_a_sentence(lines: Callable, writing: Callable) -> None:
-    def slow() -> Iterator[lmdemo.Generation]:
+    def slow(_pause: Pause) -> Iterator[lmdemo.Generation]:
         for snapshot in writing(count=1_000):
             time.sleep(0.02)
             yield snapshot
@@ -92,7 +107,7 @@ def test_a_job_that_takes_too_long_gives_what_was_measured_and_a_sentence(lines:
 
 
 def test_waiting_for_the_first_snapshot_is_not_counted(lines: Callable, writing: Callable) -> None:
-    def behind_others() -> Iterator[lmdemo.Generation]:
+    def behind_others(_pause: Pause) -> Iterator[lmdemo.Generation]:
         time.sleep(1.5)
         yield from writing(count=3)
 
@@ -101,7 +116,7 @@ def test_waiting_for_the_first_snapshot_is_not_counted(lines: Callable, writing:
 
 
 def test_a_final_snapshot_that_comes_late_is_an_answer(lines: Callable, writing: Callable) -> None:
-    def late() -> Iterator[lmdemo.Generation]:
+    def late(_pause: Pause) -> Iterator[lmdemo.Generation]:
         *_, last = writing()
         time.sleep(0.02)
         yield last
@@ -112,7 +127,7 @@ def test_a_final_snapshot_that_comes_late_is_an_answer(lines: Callable, writing:
 
 def test_what_is_refused_is_a_line_without_what_was_typed(lines: Callable, writing: Callable) -> None:
     with pytest.raises(lmdemo.InputError, match="Words must be"):
-        list(jobs.run(job(words="secret", prompt="secret"), lambda: writing(count="secret")))
+        list(jobs.run(job(words="secret", prompt="secret"), lambda _pause: writing(count="secret")))
     (line,) = lines()
     assert line["outcome"] == "refused"
     assert line["error"] == "Words must be a whole number from 1 to 1,000."
@@ -120,7 +135,7 @@ def test_what_is_refused_is_a_line_without_what_was_typed(lines: Callable, writi
 
 
 def test_what_fails_is_a_sentence_and_the_log_says_what_and_where(lines: Callable, writing: Callable) -> None:
-    def broken() -> Iterator[lmdemo.Generation]:
+    def broken(_pause: Pause) -> Iterator[lmdemo.Generation]:
         yield next(writing())
         raise RuntimeError("secret")
 
@@ -150,7 +165,7 @@ def test_what_fails_is_a_sentence_and_the_log_says_what_and_where(lines: Callabl
 def test_nothing_that_comes_from_outside_reaches_the_log_but_numbers_and_variants(
     lines: Callable, writing: Callable, value: object, logged: object
 ) -> None:
-    list(jobs.run(job(prompt=value), lambda: writing(count=1)))
+    list(jobs.run(job(prompt=value), lambda _pause: writing(count=1)))
     (line,) = lines()
     assert line["asked"] == {"prompt": logged}
 

@@ -169,7 +169,10 @@ def test_a_steady_run_on_a_quiet_machine_raises_no_doubt() -> None:
             _comparison(STEADY | {"int8": [0.02, 0.2] * 10}),
             r"The spread is wide \(±\d+% for int8\): measure more words",
         ),
-        (_comparison(STEADY, others=0.4), r"^Other processes took 40% of this machine’s processors meanwhile\.$"),
+        (
+            _comparison(STEADY, others=0.4),
+            r"^Other work, with this app’s for others, took 40% of the processors meanwhile\.$",
+        ),
         (_comparison(STEADY, stolen=0.05), r"^The host of this virtual machine took 5% of its processor time away\.$"),
     ],
 )
