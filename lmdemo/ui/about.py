@@ -9,6 +9,7 @@ from lmdemo.lab import Lab
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.ui import export, markup, prose
 from lmdemo.ui.download import text_button
+from lmdemo.ui.events import Components, Update
 
 HOW = """
 ## How dynamic quantization works
@@ -73,11 +74,11 @@ measured here.
 """
 
 
-def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Textbox]:
+def build(lab: Lab) -> Components:
     """Lay the tab out; the code is read from the function that built the variant. Returns what `draw` fills."""
     gr.Markdown("## The variants")
-    built, weights, texts = draw(lab)
-    variants_view = gr.HTML(built, elem_id="variants")
+    drawn = draw(lab)
+    listed = gr.HTML(drawn["variants_list"], elem_id="variants")
     gr.Markdown(HOW)
     gr.Code(
         inspect.getsource(variants.int8),
@@ -88,22 +89,22 @@ def build(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Textbox]:
         elem_id="code-that-ran",
     )
     gr.Markdown(WEIGHTS)
-    weights_view = gr.HTML(weights, elem_id="weights")
-    texts_view = gr.Textbox(texts, visible="hidden", label="The weights as text")
+    weights = gr.HTML(drawn["weights"], elem_id="weights")
+    texts = gr.Textbox(drawn["weights_texts"], visible="hidden", label="The weights as text")
     with gr.Row(elem_classes="buttons"):
-        text_button("Table as CSV", "lmdemo-weights", "csv", texts_view)
+        text_button("Table as CSV", "lmdemo-weights", "csv", texts)
     gr.Markdown(MORE)
-    return variants_view, weights_view, texts_view
+    return {"variants_list": listed, "weights": weights, "weights_texts": texts}
 
 
-def draw(lab: Lab) -> tuple[str, str, str]:
+def draw(lab: Lab) -> Update:
     """What each variant is, the scales and zero points of int8, and these to hand out, for the model in service."""
     models = lab.chosen([name for name in (prose.FAIR, "int8") if name in lab.variants])
     packed = models.get(prose.FAIR)
     weights = variants.quantized_weights(models["int8"])
     chosen = prose.choices(packed) if isinstance(packed, PackedLSTMModel) else ""
-    return (
-        markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),
-        markup.weights_table(weights),
-        export.weights(weights),
-    )
+    return {
+        "variants_list": markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),
+        "weights": markup.weights_table(weights),
+        "weights_texts": export.weights(weights),
+    }

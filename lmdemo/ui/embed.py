@@ -12,7 +12,7 @@ from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import evaluate, generate, markup, query
-from lmdemo.ui.events import AS_SENT, QUICK
+from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
@@ -59,39 +59,46 @@ def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Par
     run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
     wrong = gr.HTML()
     code = gr.Code(language="html", label="Snippet", interactive=False, wrap_lines=True, elem_id="snippet")
+    set_now = {"address": address, "shown": shown, "way": way, "theme": theme, "run": run, **writing.controls}
+    set_now |= {"tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
+    set_now["measured"] = measuring.controls["variants"]
     gr.on(
         [tab.select, shown.input, way.input, theme.input, run.input],
-        partial(draw, service),
-        [address, shown, way, theme, run, *writing.controls, *measuring.controls],
-        [wrong, code],
+        **named(partial(draw, service), set_now, {"wrong": wrong, "code": code}),
         trigger_mode="always_last",  # a choice that comes while the one before it is answered is not lost
         **QUICK,
         **AS_SENT,
     )
 
 
-def draw(
-    service: Service, address: object, shown: object, way: object, theme: object, run: object, *controls: object
-) -> tuple:
+def draw(service: Service, address: object, way: object, theme: object, **set_now: object) -> Update:
     """The snippet, or a sentence where one of the settings on the tab is out of its range."""
     try:
-        asked = _asked(service.lab, shown, run is True, *controls)
+        asked = _asked(service.lab, **set_now)
     except InputError as error:
-        return markup.alert(str(error)), gr.skip()
-    return "", snippet(str(address), asked, way == FRAME, THEMES.get(str(theme), ""))
+        return {"wrong": markup.alert(str(error))}
+    return {"wrong": "", "code": snippet(str(address), asked, way == FRAME, THEMES.get(str(theme), ""))}
 
 
-def _asked(lab: Lab, shown: object, run: bool, *controls: object) -> dict[str, str]:
+def _asked(
+    lab: Lab,
+    shown: object,
+    run: object,
+    variants: object,
+    tokens: object,
+    window: object,
+    measured: object,
+    **settings: object,
+) -> dict[str, str]:
     """The parameters for a tab as it is set now."""
-    *fields, variants, tokens, window, measured = controls
     match shown:
         case "Generate":
-            return query.GenerateQuery(
-                GenerationSettings(*fields), some_of("Variants", variants, lab.variants), run
-            ).query()
+            names = some_of("Variants", variants, lab.variants)
+            return query.GenerateQuery(GenerationSettings(**settings), names, run is True).query()
         case "Evaluate":
-            tokens, window = check_slice(tokens, window, lab.available_tokens)
-            return query.EvaluateQuery(tokens, window, some_of("Variants", measured, lab.variants), run).query()
+            length, width = check_slice(tokens, window, lab.available_tokens)
+            names = some_of("Variants", measured, lab.variants)
+            return query.EvaluateQuery(length, width, names, run is True).query()
     return {"tab": "size"}
 
 

@@ -15,7 +15,17 @@ from lmdemo.ui import export, markup, prose, query
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import chart, run_line, stop_button
 from lmdemo.ui.download import copies, picture_buttons, says_if_empty, text_button
-from lmdemo.ui.events import CHART_INTERVAL, COMPUTING, QUICK, first_result, settled, throttled
+from lmdemo.ui.events import (
+    CHART_INTERVAL,
+    COMPUTING,
+    QUICK,
+    Components,
+    Update,
+    first_result,
+    named,
+    settled,
+    throttled,
+)
 from lmdemo.ui.plots import speed_bars
 
 SPEED = (
@@ -39,9 +49,8 @@ NOTHING = "There is nothing to hand out until a run has ended; press Measure."
 class Parts:
     """The components that other parts of the page read or fill."""
 
-    controls: tuple[gr.Slider, gr.Slider, gr.CheckboxGroup]  # words of test text, window, variants
-    run: tuple[gr.components.Component, ...]  # what a run fills, in the order of `draw`
-    asked: gr.Number  # a change of it measures
+    controls: Components  # tokens (words of test text), window, variants
+    arrival: Components  # what `arrive` fills
 
 
 def build(service: Service, asked: gr.Number) -> Parts:
@@ -66,22 +75,21 @@ def build(service: Service, asked: gr.Number) -> Parts:
         percentiles = gr.HTML(elem_id="percentiles")
     gr.HTML(FIDELITY)
     last = gr.State(None)
-    parts = Parts(
-        (tokens, window, variants), (status, doubts, speeds, table, fidelity, percentiles, texts, last), asked
-    )
 
+    controls = {"tokens": tokens, "window": window, "variants": variants}
+    filled = {"status": status, "doubts": doubts, "speeds": speeds, "table": table, "fidelity": fidelity}
+    filled |= {"percentiles": percentiles, "texts": texts, "last": last}
     measuring = gr.on(
         [start.click, asked.change],
-        partial(measure, service),
-        list(parts.controls),
-        list(parts.run),
+        **named(partial(measure, service), controls, filled),
         show_progress_on=[status],
         **COMPUTING,
     )
-    stop.click(None, cancels=[measuring], api_visibility="private").then(settled(stopped), last, status, **QUICK)
+    stopping = stop.click(None, cancels=[measuring], api_visibility="private")
+    stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
     copies(copy, "markdown", texts, status, NOTHING)
     says_if_empty(saving, texts, status, NOTHING)
-    return parts
+    return Parts(controls, {**filled, **controls, "asked": asked})
 
 
 def _slice(lab: Lab) -> tuple[gr.Slider, gr.Slider]:
@@ -112,8 +120,8 @@ def slice_range(lab: Lab) -> dict[str, int]:
     return {"minimum": min(least, most - 1), "maximum": most, "value": min(DEFAULT_TOKENS, most)}
 
 
-def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[tuple]:
-    """Run: the views of `draw`, paced for a browser; a sentence instead, for what keeps it from its end."""
+def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[Update]:
+    """Run: what `draw` fills, paced for a browser; a sentence instead, for what keeps it from its end."""
     snapshot = None
     run = service.run("page/evaluate", service.lab.evaluate, tokens=tokens, window=window, variants=variants)
     try:
@@ -121,47 +129,42 @@ def measure(service: Service, tokens: object, window: object, variants: object) 
             yield draw(snapshot)
     except LmdemoError as error:
         so_far = f" It had come to {_so_far(snapshot)}" if snapshot else ""
-        yield markup.alert(f"{error}{so_far}"), *(gr.skip() for _ in range(7))
+        yield {"status": markup.alert(f"{error}{so_far}")}
 
 
-async def arrive(service: Service, address: object) -> tuple:
-    """What a visitor finds: what the address asks for, measured at once if it says so; without any, the first run.
-
-    Returns:
-        What `Parts.run`, `Parts.controls` and `Parts.asked` are to hold, in this order.
-    """
+async def arrive(service: Service, address: object) -> Update:
+    """What a visitor finds: what the address asks for, measured at once if it says so; without any, the first run."""
     lab = service.lab
     try:
         asked = query.measuring(address, lab.variants, lab.available_tokens)
     except InputError as error:
-        _, *first = await _first(service)
-        return markup.alert(f"In this page’s address: {error}"), *first
+        return await _first(service) | {"status": markup.alert(f"In this page’s address: {error}")}
     if asked is None:
         return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
-    controls = asked.tokens, asked.window, list(asked.variants)
-    return line, "", None, "", "", "", "", None, *controls, int(asked.run)
+    nothing = dict.fromkeys(("doubts", "table", "fidelity", "percentiles", "texts"), "")
+    controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
+    return {"status": line, **nothing, "speeds": None, "last": None, **controls, "asked": int(asked.run)}
 
 
-async def _first(service: Service) -> tuple:
+async def _first(service: Service) -> Update:
     """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
-    run = tuple(gr.skip() for _ in range(8)) if await first_result(lab.evaluation) is None else _draw_first(lab)
-    return *run, *(gr.skip() for _ in range(4))
+    return {} if await first_result(lab.evaluation) is None else _draw_first(lab)
 
 
 @lru_cache(maxsize=1)
-def _draw_first(lab: Lab) -> tuple:
+def _draw_first(lab: Lab) -> Update:
     """The first evaluation, when it is there, drawn once for all visitors: while it is drawn nobody is served."""
     return draw(lab.evaluation.result())
 
 
-def stopped(last: Evaluation | None) -> str:
+def stopped(last: Evaluation | None) -> Update:
     """What the line says after Stop; what was measured stays."""
     if last is None or last.final:  # stopped in the queue: what was shown before still stands
-        return markup.status("Stopped before anything was measured.")
-    return markup.status(f"Stopped after {_so_far(last)}", prose.loss_verdict(last.comparison))
+        return {"status": markup.status("Stopped before anything was measured.")}
+    return {"status": markup.status(f"Stopped after {_so_far(last)}", prose.loss_verdict(last.comparison))}
 
 
 def _so_far(last: Evaluation) -> str:
@@ -171,8 +174,8 @@ def _so_far(last: Evaluation) -> str:
     return f"{read:,} of {comparison.tokens:,} words. {prose.speed_verdict(comparison)}"
 
 
-def draw(snapshot: Evaluation) -> tuple:
-    """A snapshot as status, doubts, chart, tables, texts to hand out, and itself."""
+def draw(snapshot: Evaluation) -> Update:
+    """A snapshot in all views; chart and table stay while what they show does not change."""
     comparison, run = snapshot.comparison, snapshot.fidelity
     read = comparison.results[comparison.baseline].tokens
     if snapshot.final:
@@ -182,15 +185,15 @@ def draw(snapshot: Evaluation) -> tuple:
         line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     else:
         line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
-    timing = run is None
     doubts = doubt(snapshot.unknown_share), prose.doubts(comparison) if comparison.final else ""
-    return (
-        line,
-        markup.warning(" ".join(filter(None, doubts))),
-        speed_bars(comparison, snapshot.limits) if timing or snapshot.final else gr.skip(),
-        markup.result_table(snapshot) if timing or snapshot.final else gr.skip(),
-        markup.fidelity_table(run),
-        markup.percentile_tables(run),
-        export.payload(snapshot),
-        snapshot,
-    )
+    update = {
+        "status": line,
+        "doubts": markup.warning(" ".join(filter(None, doubts))),
+        "fidelity": markup.fidelity_table(run),
+        "percentiles": markup.percentile_tables(run),
+        "texts": export.payload(snapshot),
+        "last": snapshot,
+    }
+    if run is None or snapshot.final:
+        update |= {"speeds": speed_bars(comparison, snapshot.limits), "table": markup.result_table(snapshot)}
+    return update

@@ -1,14 +1,21 @@
-"""How events run: what computes goes one at a time, and what it sends is paced by the clock."""
+"""How events run: by name, what computes goes one at a time, and what it sends is paced by the clock."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import aclosing, closing
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from typing import TypeVar
+
+import gradio as gr
+from gradio.blocks import Block
 
 from lmdemo.errors import LmdemoError
 
 Snapshot = TypeVar("Snapshot")
+Components = Mapping[str, Block]  # by the names that handlers know them by
+Update = dict[str, object]  # what outputs are to hold, by name; those that are not in it stay as they are
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
 TEXT_INTERVAL = 0.1  # seconds between updates of a text
@@ -24,6 +31,50 @@ TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing ev
 AS_SENT = {"preprocess": False}
 COMPUTING = {**TURN, **AS_SENT, "show_progress": "full", "api_visibility": "private"}
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def named(fn: Callable, inputs: Components, outputs: Components) -> dict[str, object]:
+    """What a listener of Gradio takes, so that `fn` is called by name and answers by name.
+
+    Args:
+        fn: takes its inputs under their names; returns, or yields, an `Update` of some outputs. It may be async.
+
+    Raises:
+        TypeError: `fn` does not take these inputs.
+    """
+    signature(fn).bind(**dict.fromkeys(inputs))
+
+    def given(values: tuple[object, ...]) -> dict[str, object]:
+        return dict(zip(inputs, values, strict=True))
+
+    def update(answer: Update) -> dict:
+        return {outputs[name]: value for name, value in answer.items()} or gr.skip()
+
+    if isasyncgenfunction(fn):
+
+        async def handler(*values: object) -> AsyncIterator[dict]:
+            async with aclosing(fn(**given(values))) as answers:
+                async for answer in answers:
+                    yield update(answer)
+
+    elif isgeneratorfunction(fn):
+
+        def handler(*values: object) -> Iterator[dict]:
+            with closing(fn(**given(values))) as answers:
+                yield from map(update, answers)
+
+    elif iscoroutinefunction(fn):
+
+        async def handler(*values: object) -> dict:
+            return update(await fn(**given(values)))
+
+    else:
+
+        def handler(*values: object) -> dict:
+            return update(fn(**given(values)))
+
+    handler.__name__ = getattr(fn, "func", fn).__name__  # no more of it: Gradio counts what the handler itself takes
+    return {"fn": handler, "inputs": list(inputs.values()), "outputs": list(outputs.values())}
 
 
 async def first_result(first: Future[Snapshot | None]) -> Snapshot | None:
@@ -58,11 +109,11 @@ def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapsh
         raise ended
 
 
-def settled(handler: Callable[..., str]) -> Callable[..., Awaitable[str]]:
+def settled(handler: Callable[..., Update]) -> Callable[..., Awaitable[Update]]:
     """`handler`, called once the page has cleared a cancelled run away."""
 
-    async def wait_and_call(*values: object) -> str:
+    async def wait_and_call(**values: object) -> Update:
         await asyncio.sleep(SETTLE)
-        return handler(*values)
+        return handler(**values)
 
     return wait_and_call

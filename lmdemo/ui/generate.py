@@ -3,8 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
-from dataclasses import fields as fields_of
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import gradio as gr
@@ -20,7 +19,18 @@ from lmdemo.ui import markup, prose, query
 from lmdemo.ui.address import COPY
 from lmdemo.ui.choice import variant_choice
 from lmdemo.ui.described import run_line, stop_button
-from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, first_result, settled, throttled
+from lmdemo.ui.events import (
+    AS_SENT,
+    COMPUTING,
+    QUICK,
+    TEXT_INTERVAL,
+    Components,
+    Update,
+    first_result,
+    named,
+    settled,
+    throttled,
+)
 
 HOW = (
     '<p class="note">A mark at the meter is this machine’s limit for the variant: the read bandwidth measured here ÷'
@@ -36,14 +46,13 @@ REPLAYING = {"concurrency_id": "replay", "concurrency_limit": 4, "show_progress"
 class Parts:
     """The components that other parts of the page read or fill."""
 
-    controls: tuple[gr.components.Component, ...]  # prompt, words, temperature, top-k, seed, <unk>, then variants
-    run: tuple[gr.components.Component, ...]  # status, texts, last run and its query: what a run fills
+    controls: Components  # the fields of `GenerationSettings`, and variants
+    arrival: Components  # what `arrive` fills
     examples: gr.Dataset  # of the model in service
-    asked: gr.Number  # a change of it writes
 
 
 @dataclass(frozen=True)
-class Run:
+class Shown:
     """The last run of a visitor, as it is kept to be drawn again."""
 
     texts: Generation
@@ -56,6 +65,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     prompt = gr.Textbox(lab.prompt, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
     examples = gr.Dataset(components=[prompt], **samples(lab), label="Try", type="values")
     settings, variants = _settings(lab)
+    settings = {"prompt": prompt, **settings}
     with gr.Row(elem_classes="buttons"):
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
@@ -70,37 +80,34 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     gr.HTML(HOW)
     last = gr.State(None)
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
-    parts = Parts((prompt, *settings, variants), (status, texts, last, query), examples, asked)
 
-    *_, seed, _ = settings
+    drawn = {"status": status, "texts": texts}
+    filled = {**drawn, "last": last, "query": query}
     writing = {
-        "fn": partial(write, service),
-        "inputs": [raw, variants, prompt, *settings],
-        "outputs": list(parts.run),
+        **named(partial(write, service), {"raw": raw, "variants": variants, **settings}, filled),
         "show_progress_on": [status],
         **COMPUTING,
     }
+    sampled = examples.click(
+        **named(partial(sample, service), {"index": examples}, {"prompt": prompt}), **QUICK, **AS_SENT
+    )
+    reseeded = another.click(**named(another_seed, {}, {"seed": settings["seed"]}), **QUICK)
     runs = [
         gr.on([start.click, prompt.submit, asked.change], **writing),
-        examples.click(partial(sample, service), examples, prompt, **QUICK, **AS_SENT).then(**writing),
-        another.click(lambda: random.randint(0, MAX_SEED), None, seed, **QUICK).then(**writing),
-        slowly.click(
-            replay,
-            [raw, last],
-            [status, texts],
-            **REPLAYING,
-        ),
+        sampled.then(**writing),
+        reseeded.then(**writing),
+        slowly.click(**named(replay, {"raw": raw, "last": last}, drawn), **REPLAYING),
     ]
-    stop.click(None, cancels=runs, api_visibility="private").then(settled(stopped), last, status, **QUICK)
-    raw.change(redraw, [raw, last], texts, **QUICK)
+    stopping = stop.click(None, cancels=runs, api_visibility="private")
+    stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
+    raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": texts}), **QUICK)
     share.click(None, [address, query], status, js=COPY, api_visibility="private")
-    return parts
+    controls = {**settings, "variants": variants}
+    return Parts(controls, {**filled, **controls, "asked": asked}, examples)
 
 
-def _settings(
-    lab: Lab,
-) -> tuple[tuple[gr.Slider, gr.Slider, gr.Number, gr.Number, gr.Checkbox], gr.CheckboxGroup]:
-    """The controls folded away: those in the order of `GenerationSettings` after the prompt, and the variants."""
+def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:
+    """The controls folded away: the fields of `GenerationSettings` but the prompt, and the variants."""
     side_by_side = {"min_width": 280}  # two in a row, one under the other on a phone
     with gr.Accordion("Variants, words, temperature, top-k, seed", open=False):
         variants = variant_choice(lab, ["int8"])
@@ -121,7 +128,8 @@ def _settings(
             top_k = gr.Number(0, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side)
             seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
-    return (words, temperature, top_k, seed, allow_unk), variants
+    settings = {"words": words, "temperature": temperature, "top_k": top_k, "seed": seed, "allow_unk": allow_unk}
+    return settings, variants
 
 
 def samples(lab: Lab) -> dict[str, object]:
@@ -129,73 +137,77 @@ def samples(lab: Lab) -> dict[str, object]:
     return {"samples": [[text] for text in lab.prompts], "visible": bool(lab.prompts)}
 
 
-def sample(service: Service, index: object) -> object:
+def sample(service: Service, index: object) -> Update:
     """The prompt of that number among the examples; what is no number of one changes nothing."""
     offered = service.lab.prompts
     try:
-        return offered[whole_number("Example", index, 0, len(offered) - 1)]
+        return {"prompt": offered[whole_number("Example", index, 0, len(offered) - 1)]}
     except InputError:
-        return gr.skip()
+        return {}
 
 
-def write(service: Service, raw: bool, variants: object, *fields: object) -> Iterator[tuple]:
-    """Run: what `Parts.run` holds, paced for a browser; a sentence instead, for what keeps it from its end."""
+def another_seed() -> Update:
+    """Any seed."""
+    return {"seed": random.randint(0, MAX_SEED)}
+
+
+def write(service: Service, raw: object, variants: object, **settings: object) -> Iterator[Update]:
+    """Run: what it fills, paced for a browser; a sentence instead, for what keeps it from its end.
+
+    Args:
+        settings: the fields of `GenerationSettings`, as they came.
+    """
     lab, last = service.lab, None
-    asked = dict(zip((field.name for field in fields_of(GenerationSettings)), fields, strict=True))
 
-    def start(variants: object, pause: Pause, **fields: object) -> Iterator[Generation]:
-        return lab.generate(GenerationSettings(**fields), variants, pause)
+    def start(variants: object, pause: Pause, **settings: object) -> Iterator[Generation]:
+        return lab.generate(GenerationSettings(**settings), variants, pause)
 
-    run = service.run("page/generate", start, **asked, variants=variants)
+    run = service.run("page/generate", start, **settings, variants=variants)
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
-            last = Run(snapshot, lab.limits)
-            yield *draw(last, raw), last, query_of(snapshot)
+            last = Shown(snapshot, lab.limits)
+            yield {**draw(last, raw), "last": last, "query": query_of(snapshot)}
     except LmdemoError as error:
         so_far = f" {prose.parting(last.texts)}" if last else ""
-        yield markup.alert(f"{error}{so_far}"), gr.skip(), gr.skip(), gr.skip()
+        yield {"status": markup.alert(f"{error}{so_far}")}
 
 
-async def arrive(service: Service, address: object) -> tuple:
-    """What a visitor finds: what the address asks for, written at once if it says so; without any, an example.
-
-    Returns:
-        What `Parts.run`, `Parts.controls` and `Parts.asked` are to hold, in this order.
-    """
+async def arrive(service: Service, address: object) -> Update:
+    """What a visitor finds: what the address asks for, written at once if it says so; without any, an example."""
     lab = service.lab
     try:
         asked = query.writing(address, lab.variants, lab.prompt)
     except InputError as error:
-        _, *example = await _example(service)
-        return markup.alert(f"In this page’s address: {error}"), *example
+        return await _example(service) | {"status": markup.alert(f"In this page’s address: {error}")}
     if asked is None:
         return await _example(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
-    return line, "", None, "", *astuple(asked.settings), list(asked.variants), int(asked.run)
+    controls = {**asdict(asked.settings), "variants": list(asked.variants)}
+    return {"status": line, "texts": "", "last": None, "query": "", **controls, "asked": int(asked.run)}
 
 
-async def _example(service: Service) -> tuple:
+async def _example(service: Service) -> Update:
     """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
     example = await first_result(lab.example)
     if example is None:
-        return tuple(gr.skip() for _ in range(12))
+        return {}
     seed = example.settings.seed
     note = f"Computed here after the start, with seed {seed}."
     if example.first_difference in EXAMPLE_PARTS:
         where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
         note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
+    last = Shown(example, lab.limits)
     line = markup.status(prose.parting(example), note)
-    controls = example.settings.prompt, *(gr.skip() for _ in range(3)), seed, gr.skip(), gr.skip()
-    last = Run(example, lab.limits)
-    return line, redraw(False, last), last, query_of(example), *controls, gr.skip()
+    controls = {"prompt": example.settings.prompt, "seed": seed}
+    return {"status": line, **redraw(False, last), "last": last, "query": query_of(example), **controls}
 
 
-async def replay(raw: bool, last: Run | None) -> AsyncIterator[tuple[str, str]]:
+async def replay(raw: object, last: Shown | None) -> AsyncIterator[Update]:
     """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
     if last is None:
-        yield markup.alert("There is nothing to replay yet; press Write first."), ""
+        yield {"status": markup.alert("There is nothing to replay yet; press Write first."), "texts": ""}
         return
     took = max(writing.seconds for writing in last.texts.writings.values())
     shown = min(took, LONGEST_REPLAY / SLOW_MOTION)
@@ -204,22 +216,23 @@ async def replay(raw: bool, last: Run | None) -> AsyncIterator[tuple[str, str]]:
         clock += TEXT_INTERVAL / SLOW_MOTION
         yield draw(replace(last, texts=last.texts.at(clock)), raw)
         await asyncio.sleep(TEXT_INTERVAL)
-    line, texts = draw(last, raw)
+    end = draw(last, raw)
     if shown < took:
-        line = markup.status(prose.parting(last.texts), f"The replay was cut short after {LONGEST_REPLAY:g} seconds.")
+        cut = f"The replay was cut short after {LONGEST_REPLAY:g} seconds."
+        end["status"] = markup.status(prose.parting(last.texts), cut)
     elif not last.texts.final:  # it was stopped, and so the replay ends
-        line = stopped(last)
-    yield line, texts
+        end |= stopped(last)
+    yield end
 
 
-def stopped(last: Run | None) -> str:
+def stopped(last: Shown | None) -> Update:
     """What the line says after Stop."""
-    return markup.status("Stopped.", prose.parting(last.texts) if last else "")
+    return {"status": markup.status("Stopped.", prose.parting(last.texts) if last else "")}
 
 
-def redraw(raw: bool, last: Run | None) -> str | dict:
+def redraw(raw: object, last: Shown | None) -> Update:
     """The last texts, as text to read or as raw tokens; what is shown stays where the last run has been forgotten."""
-    return markup.texts(last.texts, raw is True, last.limits) if last else gr.skip()
+    return {"texts": markup.texts(last.texts, raw is True, last.limits)} if last else {}
 
 
 def query_of(run: Generation) -> str:
@@ -227,8 +240,8 @@ def query_of(run: Generation) -> str:
     return query.join("", query.GenerateQuery(run.settings, tuple(run.writings), run=True).query())
 
 
-def draw(last: Run, raw: bool) -> tuple[str, str]:
+def draw(last: Shown, raw: object) -> Update:
     """A run as status and texts."""
     snapshot = last.texts
     line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot), not snapshot.final)
-    return line, redraw(raw, last)
+    return {"status": line, **redraw(raw, last)}

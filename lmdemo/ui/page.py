@@ -12,7 +12,7 @@ from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
 from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
-from lmdemo.ui.events import AS_SENT, QUICK
+from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 
@@ -40,27 +40,22 @@ def build_page(service: Service) -> gr.Blocks:
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
-        prompt, tokens = writing.controls[0], measuring.controls[0]
-        views = [header, writing.examples, *sizes, tokens, *explained]
-        following = {
-            "fn": partial(_follow, service, len(views)),
-            "inputs": [shown, prompt],
-            "outputs": [pull, clock, shown, prompt, *views],
-            **QUICK,
-        }
-        here.input(_open, here, tabs, **QUICK, **AS_SENT)
+        prompt, tokens = writing.controls["prompt"], measuring.controls["tokens"]
+        following = {"pull": pull, "clock": clock, "shown": shown, "header": header, **sizes, **explained}
+        following |= {"prompt": prompt, "examples": writing.examples, "tokens": tokens}
+        follow = {**named(partial(_follow, service), {"shown": shown, "prompt": prompt}, following), **QUICK}
+        here.input(**named(_open, {"address": here}, {"tabs": tabs}), **QUICK, **AS_SENT)
         # first the model that the page describes, then what its address asks of it
-        arrived = here.input(**following)
-        clock.tick(**following)
+        arrived = here.input(**follow)
+        clock.tick(**follow)
         for tab, parts in ((generate, writing), (evaluate, measuring)):
-            found = [*parts.run, *parts.controls, parts.asked]
-            arrived.then(partial(tab.arrive, service), here, found, **QUICK, **AS_SENT)
+            arrived.then(**named(partial(tab.arrive, service), {"address": here}, parts.arrival), **QUICK, **AS_SENT)
     gradio_queue.install(page, queue_limits.IN_ALL)
     return page
 
 
-async def _follow(service: Service, views: int, shown: str | None, prompt: object) -> tuple:
-    """The state of the pull, and what depends on the checkpoint if it is another than the one shown.
+async def _follow(service: Service, shown: str | None, prompt: object) -> Update:
+    """The state of the pull, and what depends on the checkpoint if that is another than the one shown.
 
     A prompt that was offered and that the checkpoint does not know gives way to one that it knows.
     """
@@ -69,31 +64,24 @@ async def _follow(service: Service, views: int, shown: str | None, prompt: objec
     line = markup.pull(pull)
     if shown not in (None, name):
         line = markup.status(*prose.switched(lab.checkpoint)) + line
-    clock = gr.Timer(active=pull is not None and pull.under_way)
+    update = {"pull": line, "clock": gr.Timer(active=pull is not None and pull.under_way), "shown": name}
     if shown == name:
-        return line, clock, name, *(gr.skip() for _ in range(1 + views))
+        return update
+    if prompt in EXAMPLES and prompt not in lab.prompts:
+        update["prompt"] = lab.prompt
+    update |= {"examples": gr.Dataset(**generate.samples(lab)), "tokens": gr.Slider(**evaluate.slice_range(lab))}
     # in a thread that serves nobody else: right after the start many pages may wait for the sizes
     sizes = await asyncio.to_thread(size.draw, lab)
-    return (
-        line,
-        clock,
-        name,
-        lab.prompt if prompt in EXAMPLES and prompt not in lab.prompts else gr.skip(),
-        _header(lab),
-        gr.Dataset(**generate.samples(lab)),
-        *sizes,
-        gr.Slider(**evaluate.slice_range(lab)),
-        *about.draw(lab),
-    )
+    return update | {"header": _header(lab), **sizes, **about.draw(lab)}
 
 
-def _open(address: object) -> gr.Tabs:
+def _open(address: object) -> Update:
     """The tab that the address asks for; for one that does not exist, Generate has the sentence."""
     try:
         name = query.tab(address)
     except InputError:
-        return gr.skip()
-    return gr.Tabs(selected=name) if name else gr.skip()
+        return {}
+    return {"tabs": gr.Tabs(selected=name)} if name else {}
 
 
 def _header(lab: Lab) -> str:

@@ -29,62 +29,71 @@ def service() -> Service:
 
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
-    updates = list(generate.write(service, False, ["int8"], "It was", 120, 1.0, 0, 2, False))
-    line, texts, last, query = updates[-1]
-    assert last.texts.final
-    assert generate.draw(last, False) == (line, texts)
-    assert query == "?tab=generate&prompt=It%20was&words=120&temperature=1&top_k=0&seed=2&variants=int8&run=1"
+    updates = list(generate.write(service, False, ["int8"], **settings(words=120)))
+    end = updates[-1]
+    assert end["last"].texts.final
+    assert generate.draw(end["last"], False) == {"status": end["status"], "texts": end["texts"]}
+    assert end["query"] == "?tab=generate&prompt=It%20was&words=120&temperature=1&top_k=0&seed=2&variants=int8&run=1"
     assert len(updates) < 60  # paced: far fewer than words
 
 
+def settings(**changed: object) -> dict[str, object]:
+    """The fields of what Write sends."""
+    return {"prompt": "It was", "words": 5, "temperature": 1.0, "top_k": 0, "seed": 2, "allow_unk": False} | changed
+
+
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("wrong", "sentence"),
     [
-        (("x" * 10_000, 5, 1, 0, 1, False), "Prompt has 10,000 characters"),
-        (("a", 0, 1, 0, 1, False), "Words must be a whole number from 1 to 1,000."),
-        (("a", 5, math.nan, 0, 1, False), "Temperature must be a number from 0 to 5 (0 is greedy)."),
-        (("a", 5, 1, None, 1, False), "Top-k must be a whole number from 0 to 1,000 (0 is all words)."),
-        (("a", 5, 1, 0, 2.5, False), "Seed must be a whole number from 0 to 4,294,967,295."),
-        (("a", 5, 1, 0, 1, "on"), "Allow &lt;unk&gt; must be true or false."),
+        ({"prompt": "x" * 10_000}, "Prompt has 10,000 characters"),
+        ({"words": 0}, "Words must be a whole number from 1 to 1,000."),
+        ({"temperature": math.nan}, "Temperature must be a number from 0 to 5 (0 is greedy)."),
+        ({"top_k": None}, "Top-k must be a whole number from 0 to 1,000 (0 is all words)."),
+        ({"seed": 2.5}, "Seed must be a whole number from 0 to 4,294,967,295."),
+        ({"allow_unk": "on"}, "Allow &lt;unk&gt; must be true or false."),
     ],
 )
-def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, fields: tuple, sentence: str) -> None:
-    ((line, *rest),) = generate.write(service, False, ["int8"], *fields)
-    assert sentence in line
-    assert 'role="alert"' in line
-    assert rest == [gr.skip()] * 3
+def test_bad_fields_get_a_sentence_and_leave_the_rest(service: Service, wrong: dict, sentence: str) -> None:
+    (update,) = generate.write(service, False, ["int8"], **settings(**wrong))
+    assert sentence in update.pop("status")
+    assert update == {}
 
 
 def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: Service) -> None:
-    line, texts, last, query, *controls, asked = finish(generate.arrive(service, f"http://host/{RUN}&run=1"))
-    assert "Starting" in line
-    assert (texts, last, query) == ("", None, "")
-    assert controls == ["It was", 5, 0.5, 0, 2, False, ["int8", "int4-embedding"]]
-    assert asked == 1
-    *_, asked = finish(generate.arrive(service, f"http://host/{RUN}"))
-    assert asked == 0
+    found = finish(generate.arrive(service, f"http://host/{RUN}&run=1"))
+    assert "Starting" in found.pop("status")
+    assert found == {
+        **settings(temperature=0.5),
+        "variants": ["int8", "int4-embedding"],
+        "texts": "",
+        "last": None,
+        "query": "",
+        "asked": 1,
+    }
+    assert finish(generate.arrive(service, f"http://host/{RUN}"))["asked"] == 0
     address = "http://host/?tab=evaluate&tokens=300&window=9&variants=&run=1"
-    line, *_, tokens, window, variants, asked = finish(evaluate.arrive(service, address))
-    assert (tokens, window, variants, asked) == (300, 9, [], 1)
-    assert finish(evaluate.arrive(service, f"http://host/{RUN}"))[-4:] == (gr.skip(),) * 4
+    found = finish(evaluate.arrive(service, address))
+    assert [found[name] for name in ("tokens", "window", "variants", "asked")] == [300, 9, [], 1]
+    assert not {"tokens", "window", "variants", "asked"} & finish(evaluate.arrive(service, f"http://host/{RUN}")).keys()
 
 
 def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) -> None:
-    line, texts, last, *_ = finish(generate.arrive(service, "http://host/?words=0&run=1"))
-    assert "In this page’s address: Words must be a whole number from 1 to 1,000." in line
-    assert "<section" in texts
-    assert last.texts.final
-    line, *_, asked = finish(evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1"))
-    assert "In this page’s address: Window must be a whole number from 1 to 1,000." in line
-    assert asked == gr.skip()
+    found = finish(generate.arrive(service, "http://host/?words=0&run=1"))
+    assert "In this page’s address: Words must be a whole number from 1 to 1,000." in found["status"]
+    assert "<section" in found["texts"]
+    assert found["last"].texts.final
+    found = finish(evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1"))
+    assert "In this page’s address: Window must be a whole number from 1 to 1,000." in found["status"]
+    assert "asked" not in found
 
 
-async def replayed(last: generate.Run | None) -> list[tuple[str, str]]:
+async def replayed(last: generate.Shown | None) -> list[dict]:
     return [frame async for frame in generate.replay(False, last)]
 
 
 def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
-    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
+    *_, end = generate.write(service, False, ["int8"], **settings())
+    last = end["last"]
     frames = finish(replayed(last))
     assert len(frames) > 1
     assert frames[-1] == generate.draw(last, False)
@@ -92,71 +101,76 @@ def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
 
 
 def test_a_replay_of_a_stopped_run_ends_too(service: Service) -> None:
-    (_, _, last, _), *_ = generate.write(service, False, ["int8"], "It was", 500, 1.0, 0, 2, False)
+    first, *_ = generate.write(service, False, ["int8"], **settings(words=500))
+    last = first["last"]
     assert not last.texts.final
-    line, texts = finish(replayed(last))[-1]
-    assert line == generate.stopped(last)
-    assert "under-way" not in line
-    assert texts == generate.redraw(False, last)
+    end = finish(replayed(last))[-1]
+    assert "under-way" not in end["status"]
+    assert end == generate.stopped(last) | generate.redraw(False, last)
 
 
 def test_a_replay_of_a_long_run_is_cut_short(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 200, 1.0, 0, 2, False)
+    *_, end = generate.write(service, False, ["int8"], **settings(words=200))
+    last = end["last"]
     monkeypatch.setattr(generate, "LONGEST_REPLAY", 0.3)
-    *frames, (line, texts) = finish(replayed(last))
+    *frames, end = finish(replayed(last))
     assert len(frames) in (3, 4)
-    assert "The replay was cut short after 0.3 seconds." in line
-    assert texts == generate.redraw(False, last)
+    assert "The replay was cut short after 0.3 seconds." in end.pop("status")
+    assert end == generate.redraw(False, last)
 
 
 def test_a_replay_of_nothing_says_so() -> None:
-    ((line, _),) = finish(replayed(None))
-    assert "press Write first" in line
+    (only,) = finish(replayed(None))
+    assert "press Write first" in only["status"]
+    assert generate.redraw(True, None) == {}  # what is shown stays
 
 
 def test_texts_of_a_model_that_left_the_service_keep_its_limits(service: Service) -> None:
-    *_, (_, _, last, _) = generate.write(service, False, ["int8"], "It was", 5, 1.0, 0, 2, False)
+    *_, end = generate.write(service, False, ["int8"], **settings())
+    last = end["last"]
     limit = Limit(bytes_per_word=1, operations_per_word=1, bandwidth=1e6, peak=1e6)
     of_its_model = replace(last, limits={"fp32": limit})
-    assert "of the limit" in generate.redraw(False, of_its_model)
-    assert "of the limit" not in generate.redraw(False, replace(last, limits={}))
+    assert "of the limit" in generate.redraw(False, of_its_model)["texts"]
+    assert "of the limit" not in generate.redraw(False, replace(last, limits={}))["texts"]
 
 
 def test_a_bad_choice_of_variants_gets_a_sentence(service: Service) -> None:
     for updates in (
-        generate.write(service, False, ["<b>"], "It was", 5, 1.0, 0, 2, False),
+        generate.write(service, False, ["<b>"], **settings()),
         evaluate.measure(service, 1000, 25, None),
     ):
-        ((line, *_),) = updates
-        assert "Variants must be a list of names among fp32, fp32-packed, int8," in line
-        assert "<b>" not in line
+        (update,) = updates
+        assert "Variants must be a list of names among fp32, fp32-packed, int8," in update["status"]
+        assert "<b>" not in update["status"]
 
 
 def test_measuring_shows_progress_then_the_verdict(service: Service) -> None:
     updates = list(evaluate.measure(service, 1000, 25, ["fp32-packed", "int8"]))
     first, last = updates[0], updates[-1]
-    assert "of 1,000 words read." in first[0]
-    assert "over 1,000 words in windows of 25" in last[0]
-    assert "the speed of fp32," in last[0] or "hides any difference" in last[0]
-    assert "that of fp32-packed" in last[0] or "hides any difference" in last[0]
-    assert "of fp32’s quality (95%)" in last[0]
-    assert first[4] == first[5] == first[6] == ""  # no fidelity, no percentiles, nothing to hand out
-    assert last[4].count("<tr") == 3
-    assert last[7].final
-    assert "Stopped after" in evaluate.stopped(first[7])
-    assert "before anything was measured" in evaluate.stopped(last[7])
+    assert "of 1,000 words read." in first["status"]
+    assert "over 1,000 words in windows of 25" in last["status"]
+    assert "the speed of fp32," in last["status"] or "hides any difference" in last["status"]
+    assert "that of fp32-packed" in last["status"] or "hides any difference" in last["status"]
+    assert "of fp32’s quality (95%)" in last["status"]
+    assert (
+        first["fidelity"] == first["percentiles"] == first["texts"] == ""
+    )  # no fidelity, no percentiles, nothing to hand out
+    assert last["fidelity"].count("<tr") == 3
+    assert last["last"].final
+    assert "Stopped after" in evaluate.stopped(first["last"])["status"]
+    assert "before anything was measured" in evaluate.stopped(last["last"])["status"]
 
 
 def test_fp32_alone_is_measured_too(service: Service) -> None:
     *_, last = evaluate.measure(service, 200, 25, [])
-    assert "fp32 reads" in last[0]
-    assert last[4] == ""
+    assert "fp32 reads" in last["status"]
+    assert last["fidelity"] == ""
 
 
 def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> None:
-    ((line, *rest),) = evaluate.measure(service, 1000, 0, [])
-    assert "Window must be a whole number from 1 to 1,000." in line
-    assert rest == [gr.skip()] * 7
+    (update,) = evaluate.measure(service, 1000, 0, [])
+    assert "Window must be a whole number from 1 to 1,000." in update.pop("status")
+    assert update == {}
 
 
 @pytest.mark.parametrize("text", ["the", "the word1", " ".join(["word1"] * 100)])
