@@ -8,7 +8,7 @@ from lmdemo import variants
 from lmdemo.lab import Lab
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.ui import export, markup, prose
-from lmdemo.ui.download import text_button
+from lmdemo.ui.controls import text_button
 from lmdemo.ui.events import Components, Update
 
 HOW = """

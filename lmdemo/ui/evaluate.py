@@ -12,9 +12,16 @@ from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Evaluat
 from lmdemo.measured_text import doubt
 from lmdemo.server.service import Service
 from lmdemo.ui import export, markup, prose, query
-from lmdemo.ui.choice import variant_choice
-from lmdemo.ui.described import chart, run_line, stop_button
-from lmdemo.ui.download import copies, picture_buttons, says_if_empty, text_button
+from lmdemo.ui.controls import (
+    chart,
+    copies,
+    picture_buttons,
+    run_line,
+    says_if_empty,
+    stop_button,
+    text_button,
+    variant_choice,
+)
 from lmdemo.ui.events import (
     CHART_INTERVAL,
     COMPUTING,

@@ -16,9 +16,7 @@ from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_WORDS, Lab
 from lmdemo.roofline import Limit
 from lmdemo.server.service import Service
 from lmdemo.ui import markup, prose, query
-from lmdemo.ui.address import COPY
-from lmdemo.ui.choice import variant_choice
-from lmdemo.ui.described import run_line, stop_button
+from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
     COMPUTING,
@@ -101,7 +99,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     stopping = stop.click(None, cancels=runs, api_visibility="private")
     stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": texts}), **QUICK)
-    share.click(None, [address, query], status, js=COPY, api_visibility="private")
+    copies_link(share, address, query, status)
     controls = {**settings, "variants": variants}
     return Parts(controls, {**filled, **controls, "asked": asked}, examples)
 

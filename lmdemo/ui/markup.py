@@ -18,7 +18,7 @@ from lmdemo.variants import FAIR, QuantizedWeight
 
 
 def status(sentence: str, note: str = "", under_way: bool = False) -> str:
-    """A line that says what happened, or how a run goes that is under way; see `described.run_line`."""
+    """A line that says what happened, or how a run goes that is under way; see `controls.run_line`."""
     extra = f'<span class="note">{escape(note)}</span>' if note else ""
     going = " under-way" if under_way else ""
     return f'<p class="status{going}" role="status" aria-live="off">{escape(sentence)} {extra}</p>'

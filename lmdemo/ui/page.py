@@ -11,7 +11,8 @@ from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
-from lmdemo.ui import about, address, api, embed, evaluate, generate, markup, prose, query, size
+from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size
+from lmdemo.ui.controls import page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
@@ -21,7 +22,7 @@ def build_page(service: Service) -> gr.Blocks:
     """The Blocks app over `service`; nothing is started."""
     lab, state = service.state
     with gr.Blocks(title="lmdemo: dynamic quantization, measured", analytics_enabled=False, fill_width=True) as page:
-        here = address.build()
+        here = page_address()
         # A change starts a run that the address asks for. Components, since a State tells of a change through the
         # queue only; outside the tabs, since what lies in a tab that was never opened tells nothing.
         to_write, to_measure = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(2))

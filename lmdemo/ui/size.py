@@ -6,8 +6,7 @@ import gradio as gr
 
 from lmdemo.lab import Lab
 from lmdemo.ui import export, markup, prose
-from lmdemo.ui.described import chart
-from lmdemo.ui.download import picture_buttons, text_button
+from lmdemo.ui.controls import chart, picture_buttons, text_button
 from lmdemo.ui.events import Components, Update
 from lmdemo.ui.plots import size_bars
 

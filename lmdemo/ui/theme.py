@@ -6,6 +6,7 @@ from lmdemo.checkpoint import ASSETS
 from lmdemo.ui.plots import COLOURS
 
 STYLE = ASSETS / "style.css"
+SCRIPT = ASSETS / "page.js"
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "Liberation Mono", "monospace")
 

@@ -1,0 +1,131 @@
+// What the page does in the browser. `lmdemo/ui/launch.py` puts it into the head, where it is before anything is drawn,
+// and `lmdemo/ui/controls.py` calls it. It may be read twice on a page that holds the app twice: it only names
+// functions. What they say comes from the page, in `said`.
+window.lmdemo = (() => {
+  "use strict";
+
+  const MEDIA = { csv: "text/csv", json: "application/json" };
+  const SCALES = { png: 2, svg: 1 };
+  const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
+
+  // The address under which a visitor has the page goes into the hidden `element`. On another's page <gradio-app>
+  // carries it, and beside the page the plain link that it was until now; in a frame and on its own, the page's location
+  // is the address. Who holds it in a frame is told its height as it changes.
+  function holdAddress(element, props, trigger) {
+    const host = element.closest("gradio-app");
+    const page = element.closest(".gradio-container");
+    const src = host && host.getAttribute("src");
+    if (src) {
+      for (const child of host.querySelectorAll(":scope > *")) if (!child.contains(element)) child.remove();
+    }
+    const address = src ? new URL(src, document.baseURI).href : location.href;
+    if (page && new URL(address).searchParams.get("embed") === "1") {
+      page.dataset.embedded = "";
+      if (!src) document.documentElement.dataset.embedded = "";
+      if (!src && parent !== window) {
+        const tell = () => parent.postMessage({ lmdemoHeight: Math.ceil(page.getBoundingClientRect().height) }, "*");
+        new ResizeObserver(tell).observe(page);
+      }
+    }
+    props.value = address;
+    trigger("input");
+  }
+
+  // A line that changes ten times a second is not read out; what it says once a run has ended is, from a region that
+  // was there before. That a run begins, or waits in the queue, Gradio says itself; an alert speaks for itself.
+  // Escape presses the tab's own Stop while there is something to stop.
+  function followRun(element, watch) {
+    const region = document.createElement("div");
+    region.className = "unseen";
+    region.setAttribute("role", "status");
+    document.body.append(region);
+    watch("value", () => {
+      const line = element.querySelector(".status");
+      if (!line || line.matches(".under-way, .alert")) return;
+      const sentence = line.firstChild.textContent.trim();
+      if (region.textContent !== sentence) region.textContent = sentence;
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      const block = element.closest(".block");
+      if (!block || block.offsetParent === null || !block.querySelector(".under-way, .progress-text")) return;
+      block.closest("[role=tabpanel]").querySelector("button.stop").click();
+    });
+  }
+
+  // A chart, by its id, is one picture to screen readers, under the title in `element`; `sentence` says what it shows.
+  function describeChart(element, id, sentence) {
+    const describe = () => {
+      const chart = document.getElementById(id);
+      if (!chart) {
+        if (element.isConnected) requestAnimationFrame(describe); // drawn later than its title
+        return;
+      }
+      chart.setAttribute("role", "img");
+      chart.setAttribute("aria-labelledby", `${id}-title`);
+      chart.setAttribute("aria-describedby", sentence);
+    };
+    requestAnimationFrame(describe);
+  }
+
+  // `texts` is a JSON object, kind -> text, in all that follows; empty while there is nothing to hand out.
+  function saveText({ name, kind }, texts) {
+    if (!texts) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([JSON.parse(texts)[kind]], { type: MEDIA[kind] }));
+    link.download = `${name}.${kind}`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  // Gradio's plotly is window.Plotly. A picture is for a white page, and as wide whatever the window's width is;
+  // on the page itself the style sheet gives the text its colour.
+  function savePicture({ id, name, kind }) {
+    const chart = document.querySelector(`#${id} .js-plotly-plot`);
+    if (!chart) return;
+    const font = { ...chart.layout.font, color: "#334155" };
+    const layout = { ...chart.layout, font, paper_bgcolor: "white", autosize: false };
+    const size = { width: 960, height: chart.layout.height, scale: SCALES[kind] };
+    window.Plotly.downloadImage({ data: chart.data, layout }, { format: kind, filename: name, ...size });
+  }
+
+  // What the button and the line say then. Without a clipboard (plain http from another machine) a browser can save.
+  async function copyText({ kind, said }, texts, line) {
+    if (!texts) return [said.label, said.nothing];
+    try {
+      await navigator.clipboard.writeText(JSON.parse(texts)[kind]);
+      return ["Copied", line];
+    } catch {
+      return [said.label, said.refused];
+    }
+  }
+
+  function labelAgain({ said }) {
+    return new Promise((done) => {
+      setTimeout(() => done(said.label), LABEL_STAYS);
+    });
+  }
+
+  // What the line says then.
+  function sayIfEmpty({ said }, texts, line) {
+    return texts ? line : said.nothing;
+  }
+
+  // What the line says then. Without a clipboard the link itself is shown, to copy by hand.
+  async function copyLink({ said }, address, query) {
+    if (!query) return said.nothing;
+    const link = document.createElement("a");
+    link.textContent = link.href = address.split(/[?#]/)[0] + query;
+    try {
+      await navigator.clipboard.writeText(link.href);
+      return said.copied;
+    } catch {
+      const line = "This browser does not let this page copy. The link:";
+      return `<p class="status" role="status">${line} ${link.outerHTML}</p>`;
+    }
+  }
+
+  const onLoad = { holdAddress, followRun, describeChart };
+  const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
+  return { ...onLoad, ...onClick };
+})();

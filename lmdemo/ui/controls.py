@@ -1,0 +1,91 @@
+"""Controls that several tabs have, and those that act in the browser alone; what these do there is assets/page.js."""
+
+import json
+from collections.abc import Sequence
+
+import gradio as gr
+from markupsafe import Markup
+
+from lmdemo.lab import Lab
+from lmdemo.ui import markup, prose
+from lmdemo.variants import BASELINE
+
+COPIED = markup.status("Link copied.", "It writes the same texts again, on the same machine.")
+NO_LINK = markup.alert("There is nothing to link to yet; press Write first.")
+REFUSED = markup.alert("This browser does not let this page copy; save it as JSON or CSV instead.")
+IN_BROWSER = {"fn": None, "api_visibility": "private"}
+
+
+def variant_choice(lab: Lab, chosen: Sequence[str]) -> gr.CheckboxGroup:
+    """Boxes for the variants that go beside fp32, and what is not to be had on this platform."""
+    offered = [name for name in lab.variants if name != BASELINE]
+    info = f"Each beside {BASELINE}. About says what they are. {prose.unavailable(lab.unavailable)}".strip()
+    return gr.CheckboxGroup(offered, value=[name for name in offered if name in chosen], label="Variants", info=info)
+
+
+def page_address() -> gr.HTML:
+    """What holds the address of the page; nothing of it is drawn. `input` comes once, when it is there.
+
+    Only the browser knows it, behind proxies and on others' pages.
+    """
+    script = "lmdemo.holdAddress(element, props, trigger)"
+    return gr.HTML(html_template="", js_on_load=script, visible="hidden", elem_id="address")
+
+
+def run_line(value: str, elem_id: str) -> gr.HTML:
+    """The line that says how a run goes: read out when it has ended, and Escape stops the run."""
+    return gr.HTML(value, elem_id=elem_id, js_on_load="lmdemo.followRun(element, watch)")
+
+
+def stop_button() -> gr.Button:
+    """The button that Escape presses."""
+    return gr.Button("Stop", elem_classes="stop")
+
+
+def chart(figure: object, elem_id: str, title: str, described_by: str) -> gr.Plot:
+    """A chart under its title, and one picture of that name to screen readers.
+
+    `described_by` is the id of the element with the sentence that says what the chart shows.
+    """
+    script = f"lmdemo.describeChart(element, {json.dumps(elem_id)}, {json.dumps(described_by)})"
+    gr.HTML(Markup('<p class="title" id="{}-title">{}</p>').format(elem_id, title), js_on_load=script)
+    return gr.Plot(figure, label=title, show_label=False, container=False, elem_id=elem_id)
+
+
+def picture_buttons(elem_id: str, name: str) -> None:
+    """Two buttons that save the chart of that id."""
+    for kind in ("png", "svg"):
+        button = gr.Button(f"Chart as {kind.upper()}", size="sm")
+        button.click(js=_script("savePicture", id=elem_id, name=name, kind=kind), **IN_BROWSER)
+
+
+def text_button(label: str, name: str, kind: str, texts: gr.Textbox) -> gr.Button:
+    """A button that saves the text under `kind` in the JSON object that `texts` holds; nothing while it is empty."""
+    button = gr.Button(label, size="sm")
+    button.click(inputs=texts, js=_script("saveText", name=name, kind=kind), **IN_BROWSER)
+    return button
+
+
+def copies(button: gr.Button, kind: str, texts: gr.Textbox, line: gr.HTML, nothing: str) -> None:
+    """Let `button` copy the text under `kind`, and say on itself that it did; `nothing` goes to `line` without one."""
+    said = {"label": button.value, "nothing": markup.alert(nothing), "refused": REFUSED}
+    script = _script("copyText", kind=kind, said=said)
+    copied = button.click(inputs=[texts, line], outputs=[button, line], js=script, **IN_BROWSER)
+    copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
+
+
+def says_if_empty(buttons: Sequence[gr.Button], texts: gr.Textbox, line: gr.HTML, nothing: str) -> None:
+    """Let `line` say `nothing` when one of `buttons` is pressed while there are no texts."""
+    script = _script("sayIfEmpty", said={"nothing": markup.alert(nothing)})
+    gr.on([button.click for button in buttons], inputs=[texts, line], outputs=line, js=script, **IN_BROWSER)
+
+
+def copies_link(button: gr.Button, address: gr.HTML, query: gr.Textbox, line: gr.HTML) -> None:
+    """Let `button` copy the page's address with that query, and `line` say what came of it."""
+    script = _script("copyLink", said={"nothing": NO_LINK, "copied": COPIED})
+    button.click(inputs=[address, query], outputs=line, js=script, **IN_BROWSER)
+
+
+def _script(function: str, **settings: object) -> str:
+    """A call of that function in assets/page.js, with `settings` and the event's inputs."""
+    return f"(...values) => lmdemo.{function}({json.dumps(settings)}, ...values)"
