@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from zipfile import ZipFile
 
-import gradio as gr
 import onnx
 import pytest
 import torch
@@ -527,7 +526,7 @@ def test_a_text_that_is_hardly_the_models_is_said_to_be_beside_the_figures(germa
     *_, final = lab.evaluate(100, 10, ["int8"])
     card = str(new_card("german", lab.checkpoint, Stated(), measured_here(unknown_share=share)))
     sentence = f"{share:.0%} of the test text’s words are not in the vocabulary"
-    for text in (evaluate.draw(final)[1], export.as_markdown(final), card):
+    for text in (evaluate.draw(final)["doubts"], export.as_markdown(final), card):
         assert (sentence in text) is not own
     assert json.loads(export.as_json(final))["unknown_share"] == share
 
@@ -551,14 +550,14 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     service = Service(Request(str(german)))
     offered = service.lab.prompts
 
-    def shown(prompt: str) -> tuple:
-        return finished(page._follow(service, 5, "bundled with the app", prompt))
+    def shown(prompt: str) -> dict:
+        return finished(page._follow(service, "bundled with the app", prompt))
 
-    _, _, _, prompt, _, examples, *_ = shown(EXAMPLES[0])
-    assert prompt == offered[0]
-    assert examples.constructor_args["samples"] == [[text] for text in offered]
-    assert shown("typed by a visitor")[3] == gr.skip()
-    assert generate.sample(service, 1) == offered[1]
-    assert generate.sample(service, 3) == gr.skip()
-    assert finished(generate.arrive(service, "http://host/"))[4] == offered[0]
+    update = shown(EXAMPLES[0])
+    assert update["prompt"] == offered[0]
+    assert update["examples"].constructor_args["samples"] == [[text] for text in offered]
+    assert "prompt" not in shown("typed by a visitor")
+    assert generate.sample(service, 1) == {"prompt": offered[1]}
+    assert generate.sample(service, 3) == {}
+    assert finished(generate.arrive(service, "http://host/"))["prompt"] == offered[0]
     service.lab.evaluation.result(timeout=120)  # nothing is left running

@@ -1,9 +1,9 @@
 """The page on other people's pages: the builder that writes the snippet."""
 
 from functools import partial
-from html import escape
 
 import gradio as gr
+from markupsafe import Markup
 
 from lmdemo.errors import InputError
 from lmdemo.evaluation import check_slice
@@ -28,7 +28,7 @@ link where this host cannot be reached.
 """
 
 # The host page has a link, and a frame of no height: a page that is reached tells its height, and the link goes.
-FRAME_SNIPPET = """<p><a href="{address}">{title}</a></p>
+FRAME_SNIPPET = Markup("""<p><a href="{address}">{title}</a></p>
 <iframe src="{embedded}" title="{title}" allow="clipboard-write" scrolling="no"
   style="display: block; width: 100%; height: 0; border: 0"></iframe>
 <script>
@@ -41,12 +41,12 @@ FRAME_SNIPPET = """<p><a href="{address}">{title}</a></p>
     }});
   }}
 </script>
-"""
-COMPONENT_SNIPPET = """<gradio-app src="{embedded}"{theme} container="false" eager="true">
+""")
+COMPONENT_SNIPPET = Markup("""<gradio-app src="{embedded}"{theme} container="false" eager="true">
   <p><a href="{address}">{title}</a></p>
 </gradio-app>
 <script type="module" src="{base}/gradio.js"></script>
-"""
+""")
 
 
 def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts) -> None:
@@ -106,9 +106,9 @@ def snippet(address: str, asked: dict[str, str], frame: bool, theme: str) -> str
     """The HTML that puts the page at `address`, as `asked`, on another page."""
     in_frame = {"__theme": theme} if frame and theme else {}
     return (FRAME_SNIPPET if frame else COMPONENT_SNIPPET).format(
-        address=escape(query.join(address, asked)),
-        embedded=escape(query.join(address, {"embed": "1", **in_frame, **asked})),
-        base=escape(query.base(address).rstrip("/")),
-        theme=f' theme_mode="{theme}"' if theme else "",
+        address=query.join(address, asked),
+        embedded=query.join(address, {"embed": "1", **in_frame, **asked}),
+        base=query.base(address).rstrip("/"),
+        theme=Markup(' theme_mode="{}"').format(theme) if theme else "",
         title=TITLE,
     )

@@ -1,7 +1,8 @@
-"""HTML from results. Every piece of text goes through `escape`; nothing a visitor or a vocabulary holds is markup."""
+"""HTML from results. What is put into Markup is escaped by it: nothing a visitor or a vocabulary holds is markup."""
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
+
+from markupsafe import Markup
 
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
@@ -17,91 +18,100 @@ from lmdemo.ui import prose
 from lmdemo.variants import FAIR, QuantizedWeight
 
 
-def status(sentence: str, note: str = "", under_way: bool = False) -> str:
+def status(sentence: str, note: str = "", under_way: bool = False) -> Markup:
     """A line that says what happened, or how a run goes that is under way; see `controls.run_line`."""
-    extra = f'<span class="note">{escape(note)}</span>' if note else ""
     going = " under-way" if under_way else ""
-    return f'<p class="status{going}" role="status" aria-live="off">{escape(sentence)} {extra}</p>'
+    line = Markup('<p class="status{}" role="status" aria-live="off">{} {}</p>')
+    return line.format(going, sentence, _note(note) if note else "")
 
 
-def alert(sentence: str) -> str:
+def alert(sentence: str) -> Markup:
     """A line that says what was wrong."""
-    return f'<p class="status alert" role="alert">{escape(sentence)}</p>'
+    return Markup('<p class="status alert" role="alert">{}</p>').format(sentence)
 
 
-def warning(sentence: str) -> str:
+def warning(sentence: str) -> Markup:
     """A line that says why to take figures with care; nothing for an empty sentence."""
-    return f'<p class="warning" role="note">{escape(sentence)}</p>' if sentence else ""
+    return Markup('<p class="warning" role="note">{}</p>').format(sentence) if sentence else Markup()
 
 
-def provenance(checkpoint: Checkpoint) -> str:
+def provenance(checkpoint: Checkpoint) -> Markup:
     """Which checkpoint is in service; one from the Hub with a link to its commit."""
-    origin = escape(prose.origin(checkpoint))
+    origin = prose.origin(checkpoint)
     if checkpoint.revision:
-        link = escape(hub.address(checkpoint.source, checkpoint.revision))
-        origin = f'<a href="{link}" target="_blank" rel="noopener">{origin}</a> from the Hugging Face Hub'
-    return f"checkpoint {origin}: {escape(prose.shape(checkpoint))}"
+        link = Markup('<a href="{}" target="_blank" rel="noopener">{}</a> from the Hugging Face Hub')
+        origin = link.format(hub.address(checkpoint.source, checkpoint.revision), origin)
+    return Markup("checkpoint {}: {}").format(origin, prose.shape(checkpoint))
 
 
-def pull(state: Pull | None) -> str:
+def pull(state: Pull | None) -> Markup:
     """A line about a checkpoint asked of the Hub; nothing when there is nothing to say."""
     sentence, note = prose.pull(state) if state else ("", "")
     if not sentence:
-        return ""
+        return Markup()
     if not state.under_way:
         return status(sentence, note)
-    bar = f'<progress value="{state.here}" max="{state.total}"></progress>' if state.total else "<progress></progress>"
-    return f'<p class="status">{escape(sentence)} {bar} <span class="note">{escape(note)}</span></p>'
+    place = Markup(' value="{}" max="{}"').format(state.here, state.total) if state.total else ""
+    return Markup('<p class="status">{} <progress{}></progress> {}</p>').format(sentence, place, _note(note))
 
 
-def texts(generation: Generation, raw: bool, limits: Mapping[str, Limit]) -> str:
+def _note(text: str) -> Markup:
+    return Markup('<span class="note">{}</span>').format(text)
+
+
+def texts(generation: Generation, raw: bool, limits: Mapping[str, Limit]) -> Markup:
     """The variants' texts side by side, every position that differs from the first variant's marked."""
     fastest = max(writing.words_per_second for writing in generation.writings.values())
     columns = (_column(name, generation, raw, fastest, limits.get(name)) for name in generation.writings)
-    return f'<div class="texts">{"".join(columns)}</div>'
+    return Markup('<div class="texts">{}</div>').format(Markup().join(columns))
 
 
-def _column(name: str, generation: Generation, raw: bool, fastest: float, limit: Limit | None) -> str:
+def _column(name: str, generation: Generation, raw: bool, fastest: float, limit: Limit | None) -> Markup:
     speed = generation.writings[name].words_per_second
-    share = speed / fastest if fastest else 0
     near = prose.share_of_limit(speed, limit.writing if limit else None)
-    return (
-        f'<section class="text" style="--variant:var(--{escape(name)})" aria-label="{escape(name)}">'
-        f"<header><h2>{escape(name)}</h2><span>{prose.rate(speed)}"
-        f"{f'<small>{near}</small>' if near else ''}</span></header>"
-        f'<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i>{_mark(limit, fastest)}</div>'
-        f"<p>{_words(generation, name, raw)}</p></section>"
+    return Markup(
+        '<section class="text" style="--variant:var(--{name})" aria-label="{name}">'
+        "<header><h2>{name}</h2><span>{rate}{near}</span></header>"
+        '<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i>{mark}</div>'
+        "<p>{words}</p></section>"
+    ).format(
+        name=name,
+        rate=prose.rate(speed),
+        near=Markup("<small>{}</small>").format(near) if near else "",
+        share=speed / fastest if fastest else 0,
+        mark=_mark(limit, fastest),
+        words=_words(generation, name, raw),
     )
 
 
-def _mark(limit: Limit | None, fastest: float) -> str:
+def _mark(limit: Limit | None, fastest: float) -> Markup:
     """Where the limit of this machine lies on a meter that ends at the fastest speed; at the end if it lies beyond."""
     if limit is None or not fastest:
-        return ""
-    place = min(1.0, limit.writing / fastest)
-    return f'<span class="{"limit beyond" if limit.writing > fastest else "limit"}" style="left:{place:.1%}"></span>'
+        return Markup()
+    beyond = " beyond" if limit.writing > fastest else ""
+    return Markup('<span class="limit{}" style="left:{:.1%}"></span>').format(beyond, min(1.0, limit.writing / fastest))
 
 
-def _words(generation: Generation, name: str, raw: bool) -> str:
+def _words(generation: Generation, name: str, raw: bool) -> Markup:
     words = [shown(word) for word in (*generation.prompt, *generation.writings[name].words)]
     pieces = [f" {word}" for word in words] if raw else spaced(words)
     start = len(generation.prompt)
     parted = generation.parted(name)
     marked = set(parted)
-    parts = [f'<span class="prompt">{escape("".join(pieces[:start]).lstrip())}</span>']
+    parts: list[str] = [Markup('<span class="prompt">{}</span>').format("".join(pieces[:start]).lstrip())]
     for position, piece in enumerate(pieces[start:]):
         if position not in marked:
-            parts.append(escape(piece))
+            parts.append(piece)
             continue
         gap = piece[: len(piece) - len(piece.lstrip())]
         text = "¶" if words[start + position] == EOS and not raw else piece.strip()
-        first = ' class="first"' if position == parted[0] else ""
-        mark = f"<mark{first}>{escape(text)}</mark>"
-        parts.append(mark + gap if text == "¶" else gap + mark)
-    return "".join(parts)
+        first = Markup(' class="first"') if position == parted[0] else ""
+        mark = Markup("<mark{}>{}</mark>").format(first, text)
+        parts += [mark, gap] if text == "¶" else [gap, mark]
+    return Markup().join(parts)
 
 
-def size_table(sizes: Mapping[str, Size]) -> str:
+def size_table(sizes: Mapping[str, Size]) -> Markup:
     """Bytes by module and in all, and the share of the baseline, which is the first."""
     baseline = next(iter(sizes))
     rows = {
@@ -116,7 +126,7 @@ def size_table(sizes: Mapping[str, Size]) -> str:
     return _table(rows, "Bytes on disk by variant and module")
 
 
-def result_table(evaluation: Evaluation) -> str:
+def result_table(evaluation: Evaluation) -> Markup:
     """Loss, perplexity and speed of each variant."""
     return _table(result_rows(evaluation), "Loss, perplexity and speed by variant")
 
@@ -142,10 +152,10 @@ def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
     return rows
 
 
-def fidelity_table(run: FidelityRun | None) -> str:
+def fidelity_table(run: FidelityRun | None) -> Markup:
     """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
     if run is None or len(run.results) < 2:
-        return ""
+        return Markup()
     return _table(fidelity_rows(run), f"How far each variant’s predictions are from {run.baseline}’s")
 
 
@@ -165,10 +175,10 @@ def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
     }
 
 
-def percentile_tables(run: FidelityRun | None) -> str:
+def percentile_tables(run: FidelityRun | None) -> Markup:
     """The whole spread of KL and of the right word's change in probability."""
     if run is None or len(run.results) < 2:
-        return ""
+        return Markup()
     others = {name: found for name, found in run.results.items() if name != run.baseline}
     divergence = {
         name: {_level(level): f"{value:.5f}" for level, value in found.kl_percentiles.items()}
@@ -187,17 +197,17 @@ def _level(level: float) -> str:
     return {0.0: "least", 50.0: "median", 100.0: "most"}.get(level, f"{level:g} %")
 
 
-def variants_list(descriptions: Mapping[str, str], chosen: str, unavailable: Mapping[str, str]) -> str:
+def variants_list(descriptions: Mapping[str, str], chosen: str, unavailable: Mapping[str, str]) -> Markup:
     """What each variant is, what fp32-packed chose here, and why some are not to be had."""
-    items = "".join(
-        f'<dt style="--variant:var(--{escape(name)})">{escape(name)}</dt>'
-        f"<dd>{escape(' '.join(text.split()))} {escape(unavailable.get(name, ''))}</dd>"
+    item = Markup('<dt style="--variant:var(--{name})">{name}</dt><dd>{text} {reason}</dd>')
+    items = Markup().join(
+        item.format(name=name, text=" ".join(text.split()), reason=unavailable.get(name, ""))
         for name, text in descriptions.items()
     )
-    return f'<dl class="variants">{items}</dl><p class="note">{escape(chosen)}</p>'
+    return Markup('<dl class="variants">{}</dl><p class="note">{}</p>').format(items, chosen)
 
 
-def weights_table(weights: Sequence[QuantizedWeight]) -> str:
+def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:
     """Scale, zero point and range of every quantized weight tensor."""
     return _table(
         {
@@ -215,22 +225,29 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> str:
     )
 
 
-def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> str:
+def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> Markup:
     """A table with the names down the side, and a caption that is for screen readers only unless `shown`.
 
     It scrolls sideways inside itself, from the keyboard too.
     """
     columns = list(next(iter(rows.values()), {}))
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in (corner, *columns))
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(f"<td>{escape(row.get(column, ''))}</td>" for column in columns)
-        + "</tr>"
+    body = (
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            name, _cells(Markup("<td>{}</td>"), (row.get(column, "") for column in columns))
+        )
         for name, row in rows.items()
     )
-    unseen = "" if shown else ' class="unseen"'
-    return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{escape(caption)}"><table class="results">'
-        f"<caption{unseen}>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return Markup(
+        '<div class="table" role="region" tabindex="0" aria-label="{caption}"><table class="results">'
+        "<caption{unseen}>{caption}</caption>"
+        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    ).format(
+        caption=caption,
+        unseen="" if shown else Markup(' class="unseen"'),
+        head=_cells(Markup('<th scope="col">{}</th>'), (corner, *columns)),
+        body=Markup().join(body),
     )
+
+
+def _cells(cell: Markup, texts: Iterable[str]) -> Markup:
+    return Markup().join(map(cell.format, texts))

@@ -2,9 +2,9 @@
 
 import asyncio
 from functools import partial
-from html import escape
 
 import gradio as gr
+from markupsafe import Markup
 
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
@@ -85,12 +85,11 @@ def _open(address: object) -> Update:
     return {"tabs": gr.Tabs(selected=name)} if name else {}
 
 
-def _header(lab: Lab) -> str:
-    return (
+def _header(lab: Lab) -> Markup:
+    return Markup(
         "<header class='top'><h1>lmdemo: what 8 bits change</h1>"
         "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
         " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
         " Every figure is measured on this machine or says where it comes from.</p>"
-        f"<p class='facts'>{markup.provenance(lab.checkpoint)}"
-        f"<br>{escape(prose.machine_line(lab.machine))}</p></header>"
-    )
+        "<p class='facts'>{}<br>{}</p></header>"
+    ).format(markup.provenance(lab.checkpoint), prose.machine_line(lab.machine))

@@ -25,7 +25,7 @@ class Reader(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.text = ""
-        self.feed(html)
+        self.feed(str(html))  # of Markup, what is added to it would be escaped
 
     def handle_starttag(self, tag: str, attrs: list) -> None:  # noqa: ARG002
         self.tags.append(tag)
