@@ -43,6 +43,14 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A 95 % interval of a share of quality; both ends NaN for fewer than two words."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Fidelity:
     """One variant held against the baseline on the same words."""
 
@@ -50,7 +58,7 @@ class Fidelity:
     loss: Estimate  # nats a word
     perplexity: Estimate
     log_ratio: Estimate  # ln(perplexity ÷ the baseline's), paired
-    kept: tuple[float, float]  # 95 % interval of the baseline's perplexity ÷ the variant's
+    kept: Kept  # the baseline's perplexity ÷ the variant's
     kl: Estimate  # KL(baseline ‖ variant), nats a word
     kl_percentiles: Mapping[float, float]
     top_1: Estimate  # share of words where both find the same word likeliest
@@ -60,10 +68,9 @@ class Fidelity:
 
     def keeps(self, share: float) -> bool | None:
         """Whether the variant keeps that share of the baseline's quality; None where the interval cannot tell."""
-        low, high = self.kept
-        if math.isnan(low) or low < share <= high:
+        if math.isnan(self.kept.low) or self.kept.low < share <= self.kept.high:
             return None
-        return low >= share
+        return self.kept.low >= share
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.
         loss=mean,
         perplexity=Estimate(exp(mean.value), exp(mean.value) * mean.error),  # delta method
         log_ratio=_mean(ratio),
-        kept=(exp(-high), exp(-low)),
+        kept=Kept(exp(-high), exp(-low)),
         kl=_mean(kl),
         kl_percentiles=_percentiles(kl, KL_PERCENTILES),
         top_1=_mean(same.astype(np.float64)),

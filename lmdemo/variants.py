@@ -50,11 +50,18 @@ class Variant:
         return getdoc(self.build) or ""
 
 
+def variant(name: str, *, quantized: bool) -> Callable[[Callable[[LSTMModel], nn.Module]], Variant]:
+    """Makes of the function that builds a variant the row of that name."""
+    return lambda build: Variant(name, build, quantized)
+
+
+@variant("fp32", quantized=False)
 def fp32(model: LSTMModel) -> nn.Module:
     """The model as trained: every weight a 32-bit float, every product in fp32."""
     return model
 
 
+@variant("fp32-packed", quantized=False)
 def fp32_packed(model: LSTMModel) -> nn.Module:
     """The same fp32 weights, laid out for this CPU: the fair baseline.
 
@@ -63,6 +70,7 @@ def fp32_packed(model: LSTMModel) -> nn.Module:
     return PackedLSTMModel(model)
 
 
+@variant("int8", quantized=True)
 def int8(model: LSTMModel) -> nn.Module:
     """The tutorial's call: LSTM and Linear weights as 8-bit integers, activations quantized as they come.
 
@@ -75,6 +83,7 @@ def int8(model: LSTMModel) -> nn.Module:
         )
 
 
+@variant("int8-per-channel", quantized=True)
 def int8_per_channel(model: LSTMModel) -> nn.Module:
     """As int8, with a scale of its own for each row of a weight instead of one for the whole tensor.
 
@@ -83,6 +92,7 @@ def int8_per_channel(model: LSTMModel) -> nn.Module:
     return _with_configs(model, {nn.LSTM: per_channel_dynamic_qconfig, nn.Linear: per_channel_dynamic_qconfig})
 
 
+@variant("int8-embedding", quantized=True)
 def int8_embedding(model: LSTMModel) -> nn.Module:
     """As int8, with the embedding in 8 bits too.
 
@@ -91,6 +101,7 @@ def int8_embedding(model: LSTMModel) -> nn.Module:
     return _with_configs(model, _INT8 | {nn.Embedding: float_qparams_weight_only_qconfig})
 
 
+@variant("int4-embedding", quantized=True)
 def int4_embedding(model: LSTMModel) -> nn.Module:
     """As int8, with the embedding in 4 bits: two weights a byte.
 
@@ -103,17 +114,10 @@ def int4_embedding(model: LSTMModel) -> nn.Module:
 
 
 _INT8 = {nn.LSTM: default_dynamic_qconfig, nn.Linear: default_dynamic_qconfig}
-BASELINE = "fp32"
-FAIR = "fp32-packed"  # the baseline that owes nothing to a slow path
-TUTORIAL = (BASELINE, "int8")  # the two that the tutorial compares
-_ROWS = (
-    Variant(BASELINE, fp32, quantized=False),
-    Variant(FAIR, fp32_packed, quantized=False),
-    Variant("int8", int8, quantized=True),
-    Variant("int8-per-channel", int8_per_channel, quantized=True),
-    Variant("int8-embedding", int8_embedding, quantized=True),
-    Variant("int4-embedding", int4_embedding, quantized=True),
-)
+_ROWS = (fp32, fp32_packed, int8, int8_per_channel, int8_embedding, int4_embedding)
+BASELINE = fp32.name
+FAIR = fp32_packed.name  # the baseline that owes nothing to a slow path
+TUTORIAL = (fp32.name, int8.name)  # the two that the tutorial compares
 _TABLE = {row.name: row for row in _ROWS}
 VARIANTS: Mapping[str, str] = MappingProxyType({name: row.description for name, row in _TABLE.items()})
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import lmdemo
-from lmdemo.fidelity import Estimate, Fidelity, FidelityRun, bootstrap_means, fidelity, summarize
+from lmdemo.fidelity import Estimate, Fidelity, FidelityRun, Kept, bootstrap_means, fidelity, summarize
 
 
 def last(models: dict[str, nn.Module], ids: torch.Tensor, window: int = 25) -> FidelityRun:
@@ -24,7 +24,7 @@ def test_a_model_against_itself_is_exactly_zero_and_one(bundled: lmdemo.Checkpoi
         assert found.log_ratio == found.kl == found.change == found.change_rms == Estimate(0.0, 0.0)
         assert set(found.kl_percentiles.values()) == set(found.change_percentiles.values()) == {0.0}
         assert found.top_1 == Estimate(1.0, 0.0)
-        assert found.kept == (1.0, 1.0)
+        assert (found.kept.low, found.kept.high) == (1.0, 1.0)
         assert found.keeps(0.999)
 
 
@@ -116,7 +116,7 @@ def test_a_gate_is_passed_by_the_whole_interval(
 ) -> None:
     zeros = np.zeros(10)
     found = summarize(zeros, zeros, zeros, zeros)
-    found = Fidelity(**{**vars(found), "kept": kept})
+    found = Fidelity(**{**vars(found), "kept": Kept(*kept)})
     assert (found.keeps(0.99), found.keeps(0.999)) == verdicts
 
 

@@ -1,4 +1,4 @@
-"""A job: a run that a visitor or another program started, bounded in seconds and told in one line of the log.
+"""A job: a run that a visitor or another program started, bounded in seconds and logged in one line.
 
 It knows nothing of pages nor of the queue before it. What was typed never reaches the log: of a text only its length.
 """
@@ -111,10 +111,10 @@ def run(job: Job, start: Callable[[Pause], Iterator[Snapshot]], longest: float =
         raise JobError("The run failed; the log of this server says where.") from error
     finally:
         give_back()
-        _tell(job, last, time.perf_counter() - began, end)
+        _log(job, last, time.perf_counter() - began, end)
 
 
-def _tell(job: Job, last: Snapshot | None, seconds: float, end: _End) -> None:
+def _log(job: Job, last: Snapshot | None, seconds: float, end: _End) -> None:
     fields = {
         "event": job.name,
         "kind": job.kind,

@@ -94,11 +94,11 @@ def _asked(
     match shown:
         case "Generate":
             names = some_of("Variants", variants, lab.variants)
-            return query.GenerateQuery(GenerationSettings(**settings), names, run is True).query()
+            return query.GenerateQuery(GenerationSettings(**settings), names, run is True).parameters()
         case "Evaluate":
             length, width = check_slice(tokens, window, lab.available_tokens)
             names = some_of("Variants", measured, lab.variants)
-            return query.EvaluateQuery(length, width, names, run is True).query()
+            return query.EvaluateQuery(length, width, names, run is True).parameters()
     return {"tab": "size"}
 
 

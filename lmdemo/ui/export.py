@@ -26,7 +26,7 @@ def payload(evaluation: Evaluation | None) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
-def sizes(sizes: Mapping[str, Size]) -> str:
+def sizes(measured: Mapping[str, Size]) -> str:
     """The sizes of every variant, in bytes, as CSV."""
     rows = [
         {
@@ -36,14 +36,14 @@ def sizes(sizes: Mapping[str, Size]) -> str:
             "bytes_shared": size.shared,  # in the embedding's and the decoder's both
             "ratio": size.ratio,
         }
-        for name, size in sizes.items()
+        for name, size in measured.items()
     ]
     return json.dumps({"csv": _csv(rows)})
 
 
-def weights(weights: Sequence[QuantizedWeight]) -> str:
+def weights(quantized: Sequence[QuantizedWeight]) -> str:
     """Scale, zero point and range of every quantized weight, unrounded, as CSV."""
-    rows = [asdict(weight) | {"shape": "x".join(map(str, weight.shape))} for weight in weights]
+    rows = [asdict(weight) | {"shape": "x".join(map(str, weight.shape))} for weight in quantized]
     return json.dumps({"csv": _csv(rows)})
 
 
@@ -119,8 +119,6 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}_")
-        elif isinstance(value, tuple):
-            flat |= _flat(dict(zip(("low", "high"), value, strict=True)), f"{prefix}{key}_")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

@@ -235,7 +235,7 @@ def redraw(raw: object, last: Shown | None) -> Update:
 
 def query_of(run: Generation) -> str:
     """The query string that writes a run again."""
-    return query.join("", query.GenerateQuery(run.settings, tuple(run.writings), run=True).query())
+    return query.join("", query.GenerateQuery(run.settings, tuple(run.writings), run=True).parameters())
 
 
 def draw(last: Shown, raw: object) -> Update:

@@ -139,9 +139,9 @@ def fidelity_verdict(run: FidelityRun) -> str:
     if name == run.baseline:
         return ""
     found = run.results[name]
-    if math.isnan(found.kept[0]):
+    if math.isnan(found.kept.low):
         return f"A single word is too few to say how much of {run.baseline}’s quality {name} keeps."
-    low, high = (f"{share:.2%}" for share in found.kept)
+    low, high = (f"{share:.2%}" for share in (found.kept.low, found.kept.high))
     return (
         f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95%) and finds the same word likeliest"
         f" {found.top_1.value:.1%} of the time."
@@ -150,7 +150,7 @@ def fidelity_verdict(run: FidelityRun) -> str:
 
 def badge(found: Fidelity) -> str:
     """The highest of MLPerf's gates that the whole interval passes, and a higher one that it may."""
-    if math.isnan(found.kept[0]):  # a single word has no interval
+    if math.isnan(found.kept.low):  # a single word has no interval
         return "–"
     passed = next((gate for gate in GATES if found.keeps(gate)), None)
     possible = next((gate for gate in GATES if found.keeps(gate) is None), None)
@@ -249,27 +249,27 @@ def shape(checkpoint: Checkpoint) -> str:
     )
 
 
-def pull(pull: Pull) -> tuple[str, str]:
+def pull(state: Pull) -> tuple[str, str]:
     """Where a pull stands: a sentence, and what it means for this page.
 
     Of a model that was only guessed nothing is said before the Hub has it, nor when it was refused, be it missing,
     private or damaged: visitors can do nothing about it, and its owner finds the reason in the log.
     """
-    name = pull.request.source
-    if pull.request.guessed and (pull.phase is Phase.REFUSED or (pull.phase is Phase.PULLING and not pull.total)):
+    name = state.request.source
+    if state.request.guessed and (state.phase is Phase.REFUSED or (state.phase is Phase.PULLING and not state.total)):
         return "", ""
     meanwhile = "Until then this page runs on the checkpoint bundled with it."
-    match pull.phase:
-        case Phase.PULLING if pull.total:
-            return f"Pulling {name} from the Hub: {pull.here / 1e6:.1f} of {megabytes(pull.total)}.", meanwhile
+    match state.phase:
+        case Phase.PULLING if state.total:
+            return f"Pulling {name} from the Hub: {state.here / 1e6:.1f} of {megabytes(state.total)}.", meanwhile
         case Phase.PULLING:
             return f"Asking the Hub for {name} …", meanwhile
         case Phase.PREPARING:
             return f"{name} is here; it is being quantized and measured.", meanwhile
-        case Phase.SERVING if pull.problem:
-            return pull.problem, "The copy of it that is cached here is used."
+        case Phase.SERVING if state.problem:
+            return state.problem, "The copy of it that is cached here is used."
         case Phase.REFUSED:
-            return pull.problem, "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
+            return state.problem, "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
     return "", ""
 
 

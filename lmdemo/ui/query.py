@@ -30,7 +30,7 @@ class GenerateQuery:
     variants: tuple[str, ...]  # beside the baseline
     run: bool  # at once
 
-    def query(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters that ask for it; `allow_unk` only where it is set."""
         settings = self.settings
         fields = {
@@ -53,15 +53,15 @@ class EvaluateQuery:
     variants: tuple[str, ...]
     run: bool
 
-    def query(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters that ask for it."""
         fields = {"tokens": str(self.tokens), "window": str(self.window)}
         return {"tab": "evaluate", **fields, **_how(self.variants, self.run)}
 
 
-def join(address: str, query: Mapping[str, str]) -> str:
+def join(address: str, parameters: Mapping[str, str]) -> str:
     """`address`, whatever query it had, with this one: spaces as %20, so that nobody takes a + for one."""
-    return f"{base(address)}?{urlencode(query, quote_via=quote, safe=',', errors='replace')}"
+    return f"{base(address)}?{urlencode(parameters, quote_via=quote, safe=',', errors='replace')}"
 
 
 def base(address: str) -> str:

@@ -51,7 +51,7 @@ def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) ->
 def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, address: str) -> None:
     settings = GenerationSettings(PROMPT, 60, 1.2, 500, 2**32 - 1, allow_unk=True)
     asked = query.GenerateQuery(settings, ("int8", "int8-embedding"), run=True)
-    page = open_page(query.join(f"{address}/", asked.query())).page
+    page = open_page(query.join(f"{address}/", asked.parameters())).page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(line(page)).to_contain_text("First word that differs from fp32")
     expect(page.locator("#writing-status .under-way")).to_have_count(0)  # to the end of the run

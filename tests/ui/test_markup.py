@@ -9,7 +9,7 @@ import torch
 
 import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
-from lmdemo.fidelity import Estimate, Fidelity, fidelity
+from lmdemo.fidelity import Estimate, Fidelity, Kept, fidelity
 from lmdemo.generation import Generation, GenerationSettings, Writing
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
@@ -204,7 +204,7 @@ def test_a_difference_within_the_noise_is_not_claimed() -> None:
 )
 def test_the_badge_is_the_gate_that_the_interval_passes(kept: tuple[float, float], text: str) -> None:
     nothing = Estimate(0.0, 0.0)
-    found = Fidelity(10, nothing, nothing, nothing, kept, nothing, {}, nothing, nothing, nothing, {})
+    found = Fidelity(10, nothing, nothing, nothing, Kept(*kept), nothing, {}, nothing, nothing, nothing, {})
     assert prose.badge(found) == text
 
 

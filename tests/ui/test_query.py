@@ -31,7 +31,7 @@ settings = st.builds(
 
 @given(st.builds(query.GenerateQuery, settings, chosen, st.booleans()), st.sampled_from(HOSTS))
 def test_what_is_to_be_written_comes_back_from_its_address(asked: query.GenerateQuery, host: str) -> None:
-    address = query.join(host, asked.query())
+    address = query.join(host, asked.parameters())
     assert query.writing(address, OFFERED, "It was") == asked
     assert query.tab(address) == "generate"
     assert query.measuring(address, OFFERED, 20_000) is None
@@ -42,7 +42,7 @@ def test_what_is_to_be_written_comes_back_from_its_address(asked: query.Generate
     st.sampled_from(HOSTS),
 )
 def test_what_is_to_be_measured_comes_back_from_its_address(asked: query.EvaluateQuery, host: str) -> None:
-    address = query.join(host, asked.query())
+    address = query.join(host, asked.parameters())
     assert query.measuring(address, OFFERED, 20_000) == asked
     assert query.writing(address, OFFERED, "It was") is None
 
@@ -57,7 +57,7 @@ def test_any_query_is_read_or_refused(string: str) -> None:
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_link_stays_on_its_host_and_path_whatever_the_prompt(host: str) -> None:
     prompt = "“A & B”? #1 + 100% of <i>\n../\\ 'it' 😀"
-    address = query.join(host, query.GenerateQuery(GenerationSettings(prompt), ("int8",), True).query())
+    address = query.join(host, query.GenerateQuery(GenerationSettings(prompt), ("int8",), True).parameters())
     before, after = urlsplit(host), urlsplit(address)
     assert (after.scheme, after.netloc, after.path) == (before.scheme, before.netloc, before.path)
     assert address.isascii()
