@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, closing
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from typing import TypeVar
 
 import gradio as gr
-from gradio.blocks import Block
 
 from lmdemo.errors import LmdemoError
 
 Snapshot = TypeVar("Snapshot")
-Components = Mapping[str, Block]  # by the names that handlers know them by
+Components = Mapping[str, Hashable]  # components and layouts, by the names that handlers know them by
 Update = dict[str, object]  # what outputs are to hold, by name; those that are not in it stay as they are
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
