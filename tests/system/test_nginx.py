@@ -232,19 +232,12 @@ def test_an_address_with_the_longest_prompt_arrives_whole(open_page: Open, proxy
 
 @pytest.mark.parametrize("frame", [True, False])
 def test_another_site_embeds_it(open_page: Open, proxy: Proxy, frame: bool) -> None:
-    query = {"tab": "generate", "words": "600", "seed": "5", "variants": "int8", "run": "1"}
+    query = {"tab": "generate", "seed": "5", "run": "1", **LONG}
     url = proxy.page(embed.snippet(f"{proxy.outside}/", query, frame, ""))
     visitor = open_page(url)
     shown = visitor.page.frame_locator("iframe") if frame else visitor.page
-    texts = shown.locator("#writing section").first
-    lengths: set[int] = set()
-
-    def grew() -> bool:
-        lengths.add(len(texts.inner_text()))
-        return len(lengths) == 4
-
-    look_until(visitor.page, grew, "a text of four lengths")
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600")
+    assert_grows(shown.locator("#writing section").first, 4)
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 1,000")
     assert visitor.page.context.cookies() == []  # it is held by its address
     assert [request for request in visitor.requests if not request.startswith((url, proxy.outside))] == []
     assert visitor.errors == []
