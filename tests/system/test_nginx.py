@@ -237,7 +237,8 @@ def test_another_site_embeds_it(open_page: Open, proxy: Proxy, frame: bool) -> N
     visitor = open_page(url)
     shown = visitor.page.frame_locator("iframe") if frame else visitor.page
     assert_grows(shown.locator("#writing section").first, 4)
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 1,000")
+    expect(shown.locator("#writing-status .under-way")).to_have_count(0)
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("First word that differs")
     assert visitor.page.context.cookies() == []  # it is held by its address
     assert [request for request in visitor.requests if not request.startswith((url, proxy.outside))] == []
     assert visitor.errors == []
