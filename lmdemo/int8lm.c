@@ -1,0 +1,200 @@
+// A dynamically quantized LSTM language model on one text: the integers of torch's own int8, multiplied faster.
+// Activations become 7 bits at each call (8 where the engine takes as many), with one scale and zero point a call: the
+// inputs of a layer and of the decoder over the whole window, a hidden state word by word. Sums of products are exact
+// integers; what follows is float32, rounded where torch rounds. So it is built without contraction of a * b + c: where
+// FBGEMM and SLEEF have a fused product, `fmaf` stands. Ids, lengths and buffers are the caller's to check (int8lm.py).
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+// DOT adds four products of bytes to each of LANES sums; the processor has the registers to do so for WORDS words.
+#if defined(__AVX512VNNI__)
+#include <immintrin.h>
+#define DOT(sum, x, w) (Lanes)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w)
+enum { LANES = 16, WORDS = 8, FLIP = 0, LARGEST = 255 };
+#elif defined(__AVX2__) && defined(__AVXVNNI__)
+#include <immintrin.h>
+#define DOT(sum, x, w) (Lanes)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x, (__m256i)w)
+enum { LANES = 8, WORDS = 6, FLIP = 0, LARGEST = 255 };
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define DOT(sum, x, w) \
+    sum + (Lanes)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)x, (__m256i)w), _mm256_set1_epi16(1))
+enum { LANES = 8, WORDS = 6, FLIP = 0, LARGEST = 128 }; // 2 * 128 * -128 is the last that a pair's 16 bits hold
+#elif defined(__ARM_FEATURE_DOTPROD)
+#include <arm_neon.h>
+#define DOT(sum, x, w) vdotq_s32(sum, vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(w))
+enum { LANES = 4, WORDS = 8, FLIP = 128, LARGEST = 255 }; // signed by signed: activations less 128
+#else
+#define DOT(sum, x, w) plainly(sum, x, w)
+enum { LANES = 4, WORDS = 2, FLIP = 0, LARGEST = 255 };
+#endif
+enum { PANEL = 2 * LANES, GROUP = 128, CHUNK = 64 }; // rows multiplied together; logits, gates kept at a time
+const int32_t panel_rows = PANEL, largest = LARGEST;
+typedef int32_t Lanes __attribute__((vector_size(4 * LANES)));
+static inline Lanes load(const int8_t *w) { Lanes all; memcpy(&all, w, sizeof all); return all; }
+static inline Lanes four(const uint8_t *x) { int32_t all; memcpy(&all, x, 4); return (Lanes){0} + all; } // in each lane
+static inline Lanes plainly(Lanes sum, Lanes x, Lanes w) {
+    for (int b = 0; b < 4 * LANES; b++) sum[b / 4] += ((uint8_t *)&x)[b] * ((int8_t *)&w)[b];
+    return sum;
+}
+// Panels follow one another, each: for every four inputs, PANEL rows of four weights; then, for its rows, the sum of
+// the weights (int32), their scale and the bias (float). `width` is `columns` filled up to sixteens with zeros.
+typedef struct { int32_t rows, columns, width; const int8_t *panels; } Linear;
+typedef struct { // levels: the greatest integer of an activation; simd: units whose sigmoid torch takes in SIMD
+    int32_t layers, nhid, levels, simd; const Linear *of_input, *of_hidden, *decoder;
+    void (*tanh)(int32_t n, const float *x, float *y, int64_t mode); // MKL's, where torch takes that one
+} Model;
+typedef struct {
+    float *h, *c, *outputs; // (layers, nhid), the same, (T, nhid)
+    uint8_t *bytes;         // (T + 1, the greatest width)
+    float *scratch;         // the greater of (1 + the lesser of T and CHUNK) 4 nhid and T (GROUP + 2)
+    float scale; int32_t zero; // of the bytes
+} Text;
+
+static inline float exponential(float x) { // 2^n e^r with |r| < ln 2 / 2: expf of SLEEF (u10), which torch takes
+    x = x > -87.f ? x : -87.f; x = x < 88.f ? x : 88.f;
+    float n = rintf(x * 1.442695040888963f), r = fmaf(n, -1.428606765330187e-06f, fmaf(n, -.693145751953125f, x));
+    float p = fmaf(fmaf(.000198527617612853646f, r, .00139304355252534151f), r, .00833336077630519867f);
+    p = fmaf(fmaf(fmaf(p, r, .0416664853692054749f), r, .16666667163372039f), r, .5f);
+    int32_t bits = ((int32_t)n + 127) << 23; float power; memcpy(&power, &bits, 4);
+    return (fmaf(r * r, p, r) + 1.f) * power;
+}
+static inline float hyperbolic(float single) { // tanh, as (e^2x - 1) / (e^2x + 1) in double: mostly torch's last bit
+    double x = single; x = x > -20. ? x : -20.; x = x < 20. ? x : 20.;
+    double n = rint(x * 2.8853900817779268), r = fma(n, -.6931471805599453, 2. * x);
+    double p = fma(fma(fma(1. / 3628800, r, 1. / 362880), r, 1. / 40320), r, 1. / 5040);
+    p = fma(fma(fma(fma(fma(p, r, 1. / 720), r, 1. / 120), r, 1. / 24), r, 1. / 6), r, .5);
+    int64_t bits = (int64_t)((int32_t)n + 1023) << 52; double power; memcpy(&power, &bits, 8);
+    double less_one = fma(fma(p * r, r, r), power, power - 1.); // exact near 0 too
+    return (float)(less_one / (less_one + 2.));
+}
+static void hyperbolics(const Model *m, int n, const float *x, float *y) {
+    if (m->tanh) m->tanh(n, x, y, 0x140102); // torch's mode: high accuracy, denormals kept, errors ignored
+    else for (int j = 0; j < n; j++) y[j] = hyperbolic(x[j]);
+}
+static inline float share(float x) { // e^x, x <= 0, for the sum under a softmax: to 2e-7
+    x = x > -80.f ? x * 1.442695040888963f : -115.f;
+    float n = rintf(x), r = x - n, p = fmaf(fmaf(.001333355815f, r, .009618129107f), r, .05550410866f);
+    p = fmaf(fmaf(fmaf(p, r, .2402265069f), r, .6931471806f), r, 1.f);
+    int32_t bits; memcpy(&bits, &p, 4); bits += (int32_t)n * (1 << 23); memcpy(&p, &bits, 4); return p;
+}
+// x (n, columns) as bytes (n, width), with the scale and zero point of torch's ChooseQuantizationParams.
+static void quantize(const Model *m, const float *x, int n, int columns, int width, Text *s) {
+    float low = 0, high = 0;
+#pragma omp simd reduction(min : low) reduction(max : high)
+    for (long i = 0; i < (long)n * columns; i++) { low = x[i] < low ? x[i] : low; high = x[i] > high ? x[i] : high; }
+    double scale = ((double)high - low) / m->levels;
+    if ((float)scale <= 0x1p-128f) scale = .1; // of which the inverse would be infinite
+    if (scale < 6.1e-5f) { low *= 6.1e-5f / (float)scale; scale = 6.1e-5f; }
+    double zero = -low / scale; zero = zero > 0 ? zero : 0; zero = zero < m->levels ? zero : m->levels;
+    s->scale = (float)scale; s->zero = (int32_t)nearbyint(zero);
+    float inverse = 1 / s->scale, offset = (float)s->zero;
+    for (int row = 0; row < n; row++, x += columns) {
+        uint8_t *bytes = s->bytes + (long)row * width;
+        for (int i = 0; i < columns; i++) {
+            float value = rintf(fmaf(x[i], inverse, offset));
+            value = value > 0 ? value : 0; value = value < LARGEST ? value : LARGEST;
+            bytes[i] = (uint8_t)((int32_t)value ^ FLIP);
+        }
+    }
+}
+// Totals (n, PANEL) of a panel's rows with n words of bytes. Sums have names, two a word: an array would spill.
+#define ZERO(t) Lanes a##t = {0}, b##t = {0};
+#define ADD(t) { Lanes u = four(x + t * width + j); a##t = DOT(a##t, u, s); b##t = DOT(b##t, u, v); }
+#define KEEP(t) memcpy(totals + t * PANEL, &a##t, sizeof a##t); memcpy(totals + t * PANEL + LANES, &b##t, sizeof b##t);
+#define TILE(n) static void tile##n(const int8_t *w, const uint8_t *x, long width, int32_t *totals) { \
+    EACH##n(ZERO) \
+    for (long j = 0; j < width; j += 4, w += 4 * PANEL) { Lanes s = load(w), v = load(w + 4 * LANES); EACH##n(ADD) } \
+    EACH##n(KEEP) }
+#define EACH2(do) do(0) do(1)
+#define EACH4(do) EACH2(do) do(2) do(3)
+#define EACH6(do) EACH4(do) do(4) do(5)
+#define EACH8(do) EACH6(do) do(6) do(7)
+TILE(2) TILE(4) TILE(6) TILE(8)
+#define AHEAD(t) { Lanes u = four(x + j + 4 * t); const int8_t *s = w + 4 * t * PANEL; \
+    Lanes one = load(s), other = load(s + 4 * LANES); a##t = DOT(a##t, u, one); b##t = DOT(b##t, u, other); }
+static void tile1(const int8_t *w, const uint8_t *x, long width, int32_t *totals) { // four sums, none waits for another
+    EACH4(ZERO)
+    for (long j = 0; j < width; j += 16, w += 16 * PANEL) {
+        for (int line = 0; line < 16 * PANEL; line += 64) __builtin_prefetch(w + 2048 + line, 0, 2);
+        EACH4(AHEAD)
+    }
+    a0 += a1 + a2 + a3; b0 += b1 + b2 + b3; KEEP(0)
+}
+static void (*const TILES[])(const int8_t *, const uint8_t *, long, int32_t *) = {tile1, tile2, tile4, tile6, tile8};
+static inline __attribute__((always_inline)) void finish(
+    const int32_t *totals, const int32_t *sums, int rows, float scale, int32_t zero, float *out) {
+    const float *scales = (const float *)(sums + PANEL), *bias = scales + PANEL;
+    for (int e = 0; e < rows; e++)
+        out[e] = fmaf((float)(totals[e] + (FLIP - zero) * sums[e]), scales[e] * scale, bias[e]);
+}
+// The rows of a panel, from row `first` on, with n words of bytes: out (n, stride).
+static void panel(const Linear *l, int first, const uint8_t *x, int n, const Text *s, float *out, long stride) {
+    const int8_t *w = l->panels + (long)first * (l->width + 12);
+    const int32_t *after = (const int32_t *)(w + (long)PANEL * l->width);
+    int32_t totals[WORDS * PANEL];
+    for (int words; n; n -= words, x += (long)words * l->width) {
+        words = n >= WORDS ? WORDS : n > 1 ? n & ~1 : 1;
+        TILES[words / 2](w, x, l->width, totals);
+        for (int t = 0; t < words; t++, out += stride)
+            if (first + PANEL <= l->rows) finish(totals + t * PANEL, after, PANEL, s->scale, s->zero, out);
+            else finish(totals + t * PANEL, after, l->rows - first, s->scale, s->zero, out);
+    }
+}
+static void product(const Linear *l, const uint8_t *x, int n, const Text *s, float *out) {
+    for (int first = 0; first < l->rows; first += PANEL) panel(l, first, x, n, s, out + first, l->rows);
+}
+// One word in a layer: gates i, f, g, o (4, n), of the input and `more` of the hidden state; c and h are changed.
+static void cell(const Model *m, float *gates, const float *restrict more, float *restrict c, float *restrict h) {
+    int n = m->nhid; float *i = gates, *f = i + n, *g = f + n, *o = g + n;
+    for (int j = 0; j < 4 * n; j++) gates[j] += more[j];
+    for (float *x = i; x <= o; x += x == f ? 2 * n : n) {
+        for (int j = 0; j < m->simd; j++) x[j] = 1.f / (1.f + exponential(-x[j]));
+        for (int j = m->simd; j < n; j++) x[j] = 1.f / (1.f + expf(-x[j]));
+    }
+    hyperbolics(m, n, g, g);
+    for (int j = 0; j < n; j++) c[j] = f[j] * c[j] + i[j] * g[j];
+    hyperbolics(m, n, c, g);
+    for (int j = 0; j < n; j++) h[j] = o[j] * g[j];
+}
+// Inputs x (n, ninp) through all layers; outputs (n, nhid), also as bytes, and the next state are left in the text.
+void run(const Model *m, Text *s, const float *x, int32_t n) {
+    int nhid = m->nhid; float *more = s->scratch, *gates = more + 4L * nhid, *h = s->h, *c = s->c;
+    for (int l = 0; l < m->layers; l++, x = s->outputs, h += nhid, c += nhid) {
+        const Linear *of_input = m->of_input + l, *of_hidden = m->of_hidden + l;
+        quantize(m, x, n, of_input->columns, of_input->width, s);
+        Text word = *s; word.bytes = s->bytes + (long)n * of_input->width; // behind the window's
+        for (int t = 0; t < n; t++) {
+            int kept = t % CHUNK;
+            if (!kept) product(of_input, s->bytes + (long)t * of_input->width, n - t < CHUNK ? n - t : CHUNK, s, gates);
+            quantize(m, h, 1, nhid, of_hidden->width, &word);
+            product(of_hidden, word.bytes, 1, &word, more);
+            cell(m, gates + 4L * nhid * kept, more, c, h);
+            memcpy(s->outputs + (long)t * nhid, h, sizeof(float) * nhid);
+        }
+    }
+    quantize(m, s->outputs, n, nhid, m->decoder->width, s);
+}
+// Logits (n, ntoken) after the words from `first` on of the window that was run.
+void decode(const Model *m, const Text *s, int32_t first, int32_t n, float *logits) {
+    product(m->decoder, s->bytes + (long)first * m->decoder->width, n, s, logits);
+}
+// -ln softmax(logits)[target] of each of the n words of the window that was run; no more than a group is kept.
+void losses(const Model *m, const Text *s, const int64_t *targets, int32_t n, float *loss) {
+    const Linear *d = m->decoder; float *group = s->scratch, *most = group + (long)n * GROUP, *sum = most + n;
+    for (int t = 0; t < n; t++) { most[t] = -3e38f; sum[t] = 0; }
+    for (int first = 0; first < d->rows; first += GROUP) {
+        int rows = d->rows - first < GROUP ? d->rows - first : GROUP;
+        for (int e = 0; e < rows; e += PANEL) panel(d, first + e, s->bytes, n, s, group + e, GROUP);
+        for (int t = 0; t < n; t++) {
+            const float *x = group + (long)t * GROUP; float greatest = most[t], added = 0;
+#pragma omp simd reduction(max : greatest)
+            for (int e = 0; e < rows; e++) greatest = x[e] > greatest ? x[e] : greatest;
+#pragma omp simd reduction(+ : added)
+            for (int e = 0; e < rows; e++) added += share(x[e] - greatest);
+            sum[t] = sum[t] * share(most[t] - greatest) + added; most[t] = greatest;
+            if (targets[t] >= first && targets[t] < first + rows) loss[t] = x[targets[t] - first];
+        }
+    }
+    for (int t = 0; t < n; t++) loss[t] = most[t] - loss[t] + logf(sum[t]);
+}

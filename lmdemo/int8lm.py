@@ -1,0 +1,215 @@
+"""The int8 model in a kernel of its own: stock int8's integers, multiplied by int8lm.c instead of torch's engine.
+
+What `quantize_dynamic` computes is kept, integer for integer: weights, the scale and zero point of activations, and
+the functions that follow as torch rounds them. What differs is the time: one call runs all layers, weights lie in
+the order in which they are read, and a loss is taken from logits that are never stored.
+
+It knows nothing of compilers: where the library comes from is compiled.py's.
+"""
+
+import ctypes
+from collections.abc import Iterable, Iterator
+from ctypes import POINTER, byref, c_float, c_int32, c_void_p
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmdemo.choosing import ROWS, pieces
+from lmdemo.errors import VariantError
+from lmdemo.model import Hidden
+
+GROUP, CHUNK = 128, 64  # as in int8lm.c
+LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
+LANES = {"AVX512": 16, "AVX2": 8}  # of float32 that torch computes at once, by capability; else 4
+
+
+class _Linear(ctypes.Structure):
+    _fields_ = [("rows", c_int32), ("columns", c_int32), ("width", c_int32), ("panels", c_void_p)]
+
+
+class _Model(ctypes.Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("layers", "nhid", "levels", "simd")),
+        *((name, POINTER(_Linear)) for name in ("of_input", "of_hidden", "decoder")),
+        ("tanh", c_void_p),
+    ]
+
+
+class _Text(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("h", "c", "outputs", "bytes", "scratch")),
+        ("scale", c_float),
+        ("zero", c_int32),
+    ]
+
+
+class Int8LM:
+    """The weights of a dynamically quantized model as the kernel reads them; made once, shared by its runners."""
+
+    def __init__(self, model: nn.Module, library: ctypes.CDLL) -> None:
+        """Arrange the weights of `model`, whose LSTM and decoder `quantize_dynamic` has replaced.
+
+        Raises:
+            VariantError: the engine's activations are too great for the products of this processor.
+        """
+        levels = LEVELS.get(torch.backends.quantized.engine, 127)
+        if levels > c_int32.in_dll(library, "largest").value:
+            raise VariantError("The kernel cannot hold this quantized engine's 8-bit activations on this processor.")
+        self.config, self.encoder, self.library = model.config, model.encoder, _declared(library)
+        self._panel = c_int32.in_dll(library, "panel_rows").value
+        self._arrays: list[np.ndarray] = []  # which the structures point into
+        weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
+        of_input, of_hidden = (
+            (_Linear * len(layers))(
+                *(self._arranged(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for n in layers)
+            )
+            for kind in ("ih", "hh")
+        )
+        decoder = self._arranged(model.decoder.weight(), model.decoder.bias())
+        nhid = model.config.nhid
+        # torch takes two of its vectors at a time, and the units that are left one by one
+        simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
+        self.structure = _Model(len(layers), nhid, levels, simd, of_input, of_hidden, ctypes.pointer(decoder), _tanh())
+        self.width = max(linear.width for linear in (*of_input, *of_hidden, decoder))
+
+    @property
+    def bytes(self) -> int:
+        """Of the arranged weights: a second copy beside the model's own."""
+        return sum(array.nbytes for array in self._arrays)
+
+    def _arranged(self, weight: Tensor, bias: Tensor) -> _Linear:
+        """Panels of rows, as int8lm.c describes them."""
+        integers = weight.int_repr().numpy()  # (rows, columns) int8
+        (rows, columns), each = integers.shape, self._panel
+        per_tensor = weight.qscheme() == torch.per_tensor_affine
+        scales = np.full(rows, weight.q_scale()) if per_tensor else weight.q_per_channel_scales().numpy()
+        panels, width = -(-rows // each), columns + -columns % 16
+        filled = np.zeros((panels * each, width), np.int8)
+        filled[:rows, :columns] = integers
+        after = np.zeros((3, panels * each), np.int32)
+        after[0] = filled.sum(1, dtype=np.int32)
+        after[1, :rows] = scales.astype(np.float32).view(np.int32)
+        after[2, :rows] = bias.detach().numpy().view(np.int32)
+        parts = (
+            filled.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1),
+            after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8),
+        )
+        self._arrays.append(np.concatenate(parts, axis=1))
+        return _Linear(rows, columns, width, self._arrays[-1].ctypes.data)
+
+
+class Int8LMRunner:
+    """A model on one text, batch 1, in the kernel: what `inference.Runner` does.
+
+    Ids and lengths are checked here, since the kernel checks nothing; its buffers are this object's.
+    """
+
+    def __init__(self, lm: Int8LM) -> None:
+        config, encoder = lm.config, lm.encoder
+        self._lm, self._library, self._model = lm, lm.library, byref(lm.structure)
+        self._table = encoder.weight.detach() if isinstance(encoder, nn.Embedding) else None  # (ntoken, ninp)
+        self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
+        self._logits = torch.empty(config.ntoken)
+        self._words = 0  # that there is room for
+        self._room_for(1)
+
+    @property
+    def hidden(self) -> Hidden:
+        """The state after what was read, which the next words overwrite."""
+        return self._h, self._c
+
+    def step(self, word: int) -> Tensor:
+        """Read one word; the logits (ntoken,) of the next, which may be overwritten.
+
+        Raises:
+            ValueError: the word is not in the vocabulary.
+        """
+        if not 0 <= word < self._lm.config.ntoken:
+            raise ValueError("A word is not in the vocabulary.")
+        row = self._lm.encoder(torch.tensor([word])) if self._table is None else self._table[word]  # ninp in a row
+        self._library.run(self._model, self._text, row.data_ptr(), 1)
+        self._library.decode(self._model, self._text, 0, 1, self._logits.data_ptr())
+        return self._logits
+
+    def read(self, ids: Tensor) -> Iterator[Tensor]:
+        """Read a window ids (T,); the logits after each word in pieces (rows, ntoken), which may be overwritten.
+
+        Raises:
+            ValueError: as `prefill`.
+        """
+        self.prefill(ids)
+        logits = torch.empty(min(ROWS, len(ids)), self._lm.config.ntoken)
+        for piece in pieces(len(ids)):
+            count = piece.stop - piece.start
+            self._library.decode(self._model, self._text, piece.start, count, logits.data_ptr())
+            yield logits[:count]
+
+    def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Read a window ids (T,); -ln p (T,) of the targets (T,), the words that follow. No logits are stored.
+
+        Raises:
+            ValueError: as `prefill`, for ids and targets, or these are not as many.
+        """
+        if ids.shape != targets.shape:
+            raise ValueError("There is one target for each word.")
+        targets = self._checked(targets)
+        self.prefill(ids)
+        losses = torch.zeros(len(ids))
+        self._library.losses(self._model, self._text, targets.data_ptr(), len(ids), losses.data_ptr())
+        return losses
+
+    def prefill(self, ids: Tensor) -> None:
+        """Read ids (T,), a prompt, for the hidden state alone: no logits are made.
+
+        Raises:
+            ValueError: these are not words of the vocabulary in a tensor of one dimension.
+        """
+        embedded = self._lm.encoder(self._checked(ids)).contiguous()  # (T, ninp)
+        self._room_for(len(ids))
+        self._library.run(self._model, self._text, embedded.data_ptr(), len(ids))
+
+    def prepare_reading(self, lengths: Iterable[int]) -> None:
+        """There is nothing to find out."""
+
+    def _checked(self, ids: Tensor) -> Tensor:
+        if ids.dim() != 1 or ids.dtype != torch.int64 or not len(ids):
+            raise ValueError("Words are their ids in a tensor of one dimension, int64, at least one.")
+        if ids.min() < 0 or ids.max() >= self._lm.config.ntoken:
+            raise ValueError("A word is not in the vocabulary.")
+        return ids.contiguous()
+
+    def _room_for(self, words: int) -> None:
+        """Buffers for a window of so many words, as int8lm.c describes them, where they are smaller."""
+        if words <= self._words:
+            return
+        nhid = self._lm.config.nhid
+        self._buffers = (
+            self._h,
+            self._c,
+            torch.empty(words, nhid),
+            torch.zeros(words + 1, self._lm.width, dtype=torch.uint8),  # what fills a width up is never written
+            torch.empty(max((1 + min(words, CHUNK)) * 4 * nhid, words * (GROUP + 2))),
+        )
+        self._text = byref(_Text(*(buffer.data_ptr() for buffer in self._buffers)))
+        self._words = words
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """`library`, whose functions know what they take."""
+    both = [POINTER(_Model), POINTER(_Text)]
+    library.run.argtypes = [*both, c_void_p, c_int32]
+    library.decode.argtypes = [*both, c_int32, c_int32, c_void_p]
+    library.losses.argtypes = [*both, c_void_p, c_int32, c_void_p]
+    library.run.restype = library.decode.restype = library.losses.restype = None
+    return library
+
+
+def _tanh() -> int | None:
+    """Where the function lies that torch's own tanh calls, so that its last bit is the same; None if not in MKL."""
+    try:
+        torchs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        return ctypes.cast(torchs.vmsTanh, c_void_p).value
+    except (OSError, AttributeError):  # another system's library; one without MKL
+        return None

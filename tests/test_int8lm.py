@@ -1,0 +1,193 @@
+"""The int8 kernel writes and reads what stock int8 does, for any shape and instruction set, in bounds."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lmdemo
+from lmdemo.choosing import ROWS
+from lmdemo.compiled import compiled
+from lmdemo.inference import Runner
+from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
+from lmdemo.sampling import Sampler, noise
+
+KINDS = ("int8", "int8-per-channel", "int8-embedding")
+SHAPES = [
+    (50, 6, 8, 2),
+    (33, 1, 1, 1),
+    (300, 70, 37, 3),
+    (128, 16, 32, 1),
+    (1, 5, 130, 1),
+]  # ntoken, ninp, nhid, nlayers
+# each writes what the instruction sets of a smaller processor would
+COMPILERS = {
+    "AVX2": "cc -mno-avx512f -mno-avxvnni",
+    "AVX2 with VNNI": "cc -mno-avx512f",
+    "plain C": "cc -mno-avx512f -mno-avx2 -mno-avxvnni",
+}
+
+
+@pytest.fixture(scope="module")
+def models(bundled: lmdemo.Checkpoint) -> dict[str, nn.Module]:
+    return lmdemo.build_variants(bundled.model, KINDS)
+
+
+@pytest.fixture(autouse=True)
+def inference() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def in_kernel(model: nn.Module) -> Int8LMRunner:
+    found = compiled()
+    assert found.library is not None, found.problem
+    return Int8LMRunner(Int8LM(model, found.library))
+
+
+def logits(model: nn.Module, ids: Tensor, window: int) -> Iterator[Tensor]:
+    """Of the model's own forward, a window at a time."""
+    hidden = model.init_hidden(1)
+    for start in range(0, len(ids), window):
+        output, hidden = model(ids[start : start + window].unsqueeze(1), hidden)
+        yield output.squeeze(1)
+
+
+def mean_losses(model: nn.Module, ids: Tensor, window: int) -> tuple[float, float]:
+    """Of the model's own forward, and of the kernel's reading."""
+    running, stock, ours = in_kernel(model), 0.0, 0.0
+    for start, output in zip(range(0, len(ids), window), logits(model, ids[:-1], window), strict=False):
+        data, targets = ids[start : start + len(output)], ids[start + 1 : start + 1 + len(output)]
+        stock += nn.functional.cross_entropy(output.double(), targets, reduction="sum").item()
+        ours += running.losses(data, targets).sum(dtype=torch.float64).item()
+    return stock / (len(ids) - 1), ours / (len(ids) - 1)
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_it_writes_the_words_of_stock_int8(models: dict[str, nn.Module], kind: str) -> None:
+    """Until a rounding flips, which the state then carries on: logits of as many texts are equal to 1e-4."""
+    texts, sampler = 0, Sampler(1.0, 0)
+    for seed in range(30):
+        stock, ours = Runner(models[kind]), in_kernel(models[kind])
+        word, equal = 1, True
+        for position in range(100):
+            expected, found = stock.step(word).clone(), ours.step(word).clone()
+            equal = equal and torch.allclose(found, expected, rtol=0, atol=1e-4)
+            drawn = noise(seed, position, len(expected))
+            word, other = sampler.pick(expected, drawn), sampler.pick(found, drawn)
+            equal = equal and word == other
+        texts += equal
+    assert texts >= 29
+
+
+@pytest.mark.parametrize(("window", "bound"), [(1, 3e-4), (7, 3e-4), (25, 2e-5), (200, 2e-5)])
+def test_its_loss_is_stock_int8s(
+    models: dict[str, nn.Module], bundled: lmdemo.Checkpoint, window: int, bound: float
+) -> None:
+    for kind in KINDS[:2]:
+        stock, ours = mean_losses(models[kind], bundled.test_ids[:1001], window)
+        assert ours == pytest.approx(stock, abs=bound)
+
+
+@pytest.mark.parametrize("window", [1, 7, CHUNK + 1, ROWS, 230])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_shape_and_window_is_read_as_stock_reads_it(shape: tuple[int, int, int, int], window: int) -> None:
+    torch.manual_seed(0)
+    fp32 = lmdemo.LSTMModel(*shape).eval()
+    for parameter in fp32.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    ids = torch.randint(shape[0], (231,))
+    for model in lmdemo.build_variants(fp32, KINDS).values():
+        running, summing, prefilled = in_kernel(model), in_kernel(model), in_kernel(model)
+        start = 0
+        for expected in logits(model, ids[:-1], window):
+            data, targets = ids[start : start + len(expected)], ids[start + 1 : start + 1 + len(expected)]
+            pieces = [piece.clone() for piece in running.read(data)]
+            assert max(map(len, pieces)) <= ROWS
+            assert torch.allclose(torch.cat(pieces), expected, atol=2e-5)
+            losses = nn.functional.cross_entropy(expected, targets, reduction="none")
+            assert torch.allclose(summing.losses(data, targets), losses, atol=2e-5)
+            prefilled.prefill(data)
+            start += len(expected)
+        assert all(map(torch.equal, prefilled.hidden, running.hidden))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-7, -1e-7, 50.0, -1e30])
+def test_extreme_activations_are_those_of_stock(tiny: lmdemo.LSTMModel, value: float) -> None:
+    """Nothing at all, a range below the least scale, gates that are fully open or shut."""
+    tiny.encoder.weight.data.fill_(value)
+    model = lmdemo.build_variants(tiny, ["int8"])["int8"]
+    (expected,) = logits(model, torch.tensor([1]), 1)
+    assert torch.allclose(in_kernel(model).step(1), expected.view(-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_is_no_number_stays_in_bounds(tiny: lmdemo.LSTMModel, value: float) -> None:
+    model = lmdemo.build_variants(tiny, ["int8"])["int8"]
+    model.encoder.weight.data[1].fill_(value)
+    running = in_kernel(model)
+    assert running.step(1).shape == (50,)
+    assert running.losses(torch.tensor([1, 2]), torch.tensor([2, 1])).shape == (2,)
+
+
+@pytest.mark.parametrize("word", [-1, 50, 10**12])
+def test_what_the_kernel_cannot_check_is_refused(tiny: lmdemo.LSTMModel, word: int) -> None:
+    running = in_kernel(lmdemo.build_variants(tiny, ["int8"])["int8"])
+    words, one = torch.tensor([0, word]), torch.tensor([0, 1])
+    for read in (
+        lambda: running.step(word),
+        lambda: running.prefill(words),
+        lambda: list(running.read(words)),
+        lambda: running.losses(words, one),
+        lambda: running.losses(one, words),
+        lambda: running.losses(one, one[:1]),
+        lambda: running.prefill(one[:0]),
+        lambda: running.prefill(one.int()),
+        lambda: running.prefill(one.unsqueeze(1)),
+    ):
+        with pytest.raises(ValueError, match=r"^(A word is not in|Words are their ids|There is one target)"):
+            read()
+    assert running.hidden[0].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("processor", COMPILERS)
+def test_it_is_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path) -> None:
+    """Torch computes as on AVX2 there, and the C is built without what such a processor lacks."""
+    tests = [test_any_shape_and_window_is_read_as_stock_reads_it]
+    if processor == "AVX2":
+        tests += [test_it_writes_the_words_of_stock_int8, test_its_loss_is_stock_int8s]
+    run_these(tests, tmp_path, ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", CC=COMPILERS[processor])
+
+
+def test_it_stays_in_bounds(tmp_path: Path) -> None:
+    """Under AddressSanitizer and UndefinedBehaviorSanitizer, which end the process at the first fault."""
+    names = ("libasan.so", "libstdc++.so")  # the second for exceptions, which the first hands on
+    found = [subprocess.check_output(["cc", f"-print-file-name={name}"], text=True).strip() for name in names]
+    run_these(
+        [
+            test_any_shape_and_window_is_read_as_stock_reads_it,
+            test_extreme_activations_are_those_of_stock,
+            test_what_is_no_number_stays_in_bounds,
+            test_what_the_kernel_cannot_check_is_refused,
+        ],
+        tmp_path,
+        LD_PRELOAD=" ".join(found),
+        ASAN_OPTIONS="detect_leaks=0",
+        CC="cc -g -fsanitize=address,undefined -fno-sanitize-recover=all",
+    )
+
+
+def run_these(tests: list[Callable[..., None]], cache: Path, **environment: str) -> None:
+    """Tests of this file in a process of their own, with a library of their own."""
+    environment |= {"XDG_CACHE_HOME": str(cache)}
+    names = [f"{Path(__file__).name}::{test.__name__}" for test in tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *names]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
