@@ -115,10 +115,7 @@ TILE(2) TILE(4) TILE(6) TILE(8)
     Lanes one = load(s), other = load(s + 4 * LANES); a##t = DOT(a##t, u, one); b##t = DOT(b##t, u, other); }
 static void tile1(const int8_t *w, const uint8_t *x, long width, int32_t *totals) { // four sums, none waits for another
     EACH4(ZERO)
-    for (long j = 0; j < width; j += 16, w += 16 * PANEL) {
-        for (int line = 0; line < 16 * PANEL; line += 64) __builtin_prefetch(w + 2048 + line, 0, 2);
-        EACH4(AHEAD)
-    }
+    for (long j = 0; j < width; j += 16, w += 16 * PANEL) { EACH4(AHEAD) }
     a0 += a1 + a2 + a3; b0 += b1 + b2 + b3; KEEP(0)
 }
 static void (*const TILES[])(const int8_t *, const uint8_t *, long, int32_t *) = {tile1, tile2, tile4, tile6, tile8};
@@ -179,6 +176,8 @@ void run(const Model *m, Text *s, const float *x, int32_t n) {
 void decode(const Model *m, const Text *s, int32_t first, int32_t n, float *logits) {
     product(m->decoder, s->bytes + (long)first * m->decoder->width, n, s, logits);
 }
+// One word, its inputs x (ninp): the logits (ntoken) of the next.
+void step(const Model *m, Text *s, const float *x, float *logits) { run(m, s, x, 1); decode(m, s, 0, 1, logits); }
 // -ln softmax(logits)[target] of each of the n words of the window that was run; no more than a group is kept.
 void losses(const Model *m, const Text *s, const int64_t *targets, int32_t n, float *loss) {
     const Linear *d = m->decoder; float *group = s->scratch, *most = group + (long)n * GROUP, *sum = most + n;

@@ -21,6 +21,7 @@ from lmdemo.errors import VariantError
 from lmdemo.model import Hidden
 
 GROUP, CHUNK = 128, 64  # as in int8lm.c
+PAGE = 2 * 2**20  # bytes
 LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
 LANES = {"AVX512": 16, "AVX2": 8}  # of float32 that torch computes at once, by capability; else 4
 
@@ -59,45 +60,44 @@ class Int8LM:
             raise VariantError("The kernel cannot hold this quantized engine's 8-bit activations on this processor.")
         self.config, self.encoder, self.library = model.config, model.encoder, _declared(library)
         self._panel = c_int32.in_dll(library, "panel_rows").value
-        self._arrays: list[np.ndarray] = []  # which the structures point into
         weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
-        of_input, of_hidden = (
-            (_Linear * len(layers))(
-                *(self._arranged(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for n in layers)
-            )
-            for kind in ("ih", "hh")
-        )
-        decoder = self._arranged(model.decoder.weight(), model.decoder.bias())
+        pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
+        pairs.append((model.decoder.weight(), model.decoder.bias()))
+        self.bytes = sum(self._bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
+        self._memory = _huge(self.bytes)  # which the structures point into
+        free, linears = self._memory, []
+        for weight, bias in pairs:
+            linears.append(self._arranged(weight, bias, free))
+            free = free[self._bytes(weight) :]
+        of_input, of_hidden = ((_Linear * len(layers))(*linears[n : n + len(layers)]) for n in (0, len(layers)))
         nhid = model.config.nhid
         # torch takes two of its vectors at a time, and the units that are left one by one
         simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
-        self.structure = _Model(len(layers), nhid, levels, simd, of_input, of_hidden, ctypes.pointer(decoder), _tanh())
-        self.width = max(linear.width for linear in (*of_input, *of_hidden, decoder))
+        decoder = ctypes.pointer(linears[-1])
+        self.structure = _Model(len(layers), nhid, levels, simd, of_input, of_hidden, decoder, _tanh())
+        self.width = max(linear.width for linear in linears)
 
-    @property
-    def bytes(self) -> int:
-        """Of the arranged weights: a second copy beside the model's own."""
-        return sum(array.nbytes for array in self._arrays)
+    def _bytes(self, weight: Tensor) -> int:
+        rows, columns = weight.shape
+        return _filled(rows, self._panel) * (_filled(columns, 16) + 12)
 
-    def _arranged(self, weight: Tensor, bias: Tensor) -> _Linear:
-        """Panels of rows, as int8lm.c describes them."""
-        integers = weight.int_repr().numpy()  # (rows, columns) int8
-        (rows, columns), each = integers.shape, self._panel
+    def _arranged(self, weight: Tensor, bias: Tensor, free: np.ndarray) -> _Linear:
+        """Panels of rows at the beginning of `free`, as int8lm.c describes them."""
+        integers, each = weight.int_repr().numpy(), self._panel  # (rows, columns) int8
+        rows, columns = integers.shape
+        width, panels = _filled(columns, 16), _filled(rows, each) // each
         per_tensor = weight.qscheme() == torch.per_tensor_affine
         scales = np.full(rows, weight.q_scale()) if per_tensor else weight.q_per_channel_scales().numpy()
-        panels, width = -(-rows // each), columns + -columns % 16
         filled = np.zeros((panels * each, width), np.int8)
         filled[:rows, :columns] = integers
         after = np.zeros((3, panels * each), np.int32)
         after[0] = filled.sum(1, dtype=np.int32)
         after[1, :rows] = scales.astype(np.float32).view(np.int32)
         after[2, :rows] = bias.detach().numpy().view(np.int32)
-        parts = (
-            filled.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1),
-            after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8),
-        )
-        self._arrays.append(np.concatenate(parts, axis=1))
-        return _Linear(rows, columns, width, self._arrays[-1].ctypes.data)
+        place = free[: self._bytes(weight)].reshape(panels, -1)
+        place[:, : each * width] = filled.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1)
+        place[:, each * width :] = after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8)
+        return _Linear(rows, columns, width, place.ctypes.data)
 
 
 class Int8LMRunner:
@@ -109,7 +109,8 @@ class Int8LMRunner:
     def __init__(self, lm: Int8LM) -> None:
         config, encoder = lm.config, lm.encoder
         self._lm, self._library, self._model = lm, lm.library, byref(lm.structure)
-        self._table = encoder.weight.detach() if isinstance(encoder, nn.Embedding) else None  # (ntoken, ninp)
+        # (ntoken, ninp): a row of it is a word's inputs, without a lookup
+        self._table = encoder.weight.detach().contiguous() if isinstance(encoder, nn.Embedding) else None
         self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
         self._logits = torch.empty(config.ntoken)
         self._words = 0  # that there is room for
@@ -128,9 +129,12 @@ class Int8LMRunner:
         """
         if not 0 <= word < self._lm.config.ntoken:
             raise ValueError("A word is not in the vocabulary.")
-        row = self._lm.encoder(torch.tensor([word])) if self._table is None else self._table[word]  # ninp in a row
-        self._library.run(self._model, self._text, row.data_ptr(), 1)
-        self._library.decode(self._model, self._text, 0, 1, self._logits.data_ptr())
+        if self._table is None:
+            embedded = self._lm.encoder(torch.tensor([word]))  # (1, ninp)
+            row = embedded.data_ptr()
+        else:
+            row = self._table.data_ptr() + word * self._table.stride(0) * self._table.itemsize
+        self._library.step(self._model, self._text, row, self._logits.data_ptr())
         return self._logits
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
@@ -196,13 +200,27 @@ class Int8LMRunner:
         self._words = words
 
 
+def _filled(count: int, multiple: int) -> int:
+    return count + -count % multiple
+
+
+def _huge(size: int) -> np.ndarray:
+    """So many bytes, on pages of 2 MB where the system has them: numpy asks for these, from 4 MB on.
+
+    A processor fetches ahead within a page, and the weights are read from end to end for each word.
+    """
+    memory = np.empty(_filled(size, PAGE) + PAGE, np.int8)  # what is never touched takes no memory
+    return memory[-memory.ctypes.data % PAGE :][:size]
+
+
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library`, whose functions know what they take."""
     both = [POINTER(_Model), POINTER(_Text)]
     library.run.argtypes = [*both, c_void_p, c_int32]
+    library.step.argtypes = [*both, c_void_p, c_void_p]
     library.decode.argtypes = [*both, c_int32, c_int32, c_void_p]
     library.losses.argtypes = [*both, c_void_p, c_int32, c_void_p]
-    library.run.restype = library.decode.restype = library.losses.restype = None
+    library.run.restype = library.step.restype = library.decode.restype = library.losses.restype = None
     return library
 
 
