@@ -48,9 +48,8 @@ typedef struct {
     float *h, *c, *outputs; // (layers, nhid), the same, (T, nhid)
     uint8_t *bytes;         // (T + 1, the greatest width)
     float *scratch;         // the greater of (1 + the lesser of T and CHUNK) 4 nhid and T (GROUP + 2)
-    float scale; int32_t zero; // of the bytes
+    float scale; int32_t zero, back; // of the bytes; the way of the last step
 } Text;
-
 static inline float exponential(float x) { // 2^n e^r with |r| < ln 2 / 2: expf of SLEEF (u10), which torch takes
     x = x > -87.f ? x : -87.f; x = x < 88.f ? x : 88.f;
     float n = rintf(x * 1.442695040888963f), r = fmaf(n, -1.428606765330187e-06f, fmaf(n, -.693145751953125f, x));
@@ -87,8 +86,7 @@ static void quantize(const Model *m, const float *x, int n, int columns, int wid
     if ((float)scale <= 0x1p-128f) scale = .1; // of which the inverse would be infinite
     if (scale < 6.1e-5f) { low *= 6.1e-5f / (float)scale; scale = 6.1e-5f; }
     double zero = -low / scale; zero = zero > 0 ? zero : 0; zero = zero < m->levels ? zero : m->levels;
-    s->scale = (float)scale; s->zero = (int32_t)nearbyint(zero);
-    float inverse = 1 / s->scale, offset = (float)s->zero;
+    s->scale = (float)scale; s->zero = (int32_t)nearbyint(zero); float inverse = 1 / s->scale, offset = (float)s->zero;
     for (int row = 0; row < n; row++, x += columns) {
         uint8_t *bytes = s->bytes + (long)row * width;
         for (int i = 0; i < columns; i++) {
@@ -138,8 +136,11 @@ static void panel(const Linear *l, int first, const uint8_t *x, int n, const Tex
             else finish(totals + t * PANEL, after, l->rows - first, s->scale, s->zero, out);
     }
 }
+// From the first panel to the last, or back: what the caches still hold of the last word's weights comes first.
 static void product(const Linear *l, const uint8_t *x, int n, const Text *s, float *out) {
-    for (int first = 0; first < l->rows; first += PANEL) panel(l, first, x, n, s, out + first, l->rows);
+    for (int e = 0, last = (l->rows - 1) / PANEL * PANEL; e <= last; e += PANEL) {
+        int first = s->back ? last - e : e; panel(l, first, x, n, s, out + first, l->rows);
+    }
 }
 // One word in a layer: gates i, f, g, o (4, n), of the input and `more` of the hidden state; c and h are changed.
 static void cell(const Model *m, float *gates, const float *restrict more, float *restrict c, float *restrict h) {
@@ -176,8 +177,8 @@ void run(const Model *m, Text *s, const float *x, int32_t n) {
 void decode(const Model *m, const Text *s, int32_t first, int32_t n, float *logits) {
     product(m->decoder, s->bytes + (long)first * m->decoder->width, n, s, logits);
 }
-// One word, its inputs x (ninp): the logits (ntoken) of the next.
-void step(const Model *m, Text *s, const float *x, float *logits) { run(m, s, x, 1); decode(m, s, 0, 1, logits); }
+// One word, its inputs x (ninp): the logits y (ntoken) of the next.
+void step(const Model *m, Text *s, const float *x, float *y) { s->back ^= 1; run(m, s, x, 1); decode(m, s, 0, 1, y); }
 // -ln softmax(logits)[target] of each of the n words of the window that was run; no more than a group is kept.
 void losses(const Model *m, const Text *s, const int64_t *targets, int32_t n, float *loss) {
     const Linear *d = m->decoder; float *group = s->scratch, *most = group + (long)n * GROUP, *sum = most + n;

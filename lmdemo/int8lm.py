@@ -43,6 +43,7 @@ class _Text(ctypes.Structure):
         *((name, c_void_p) for name in ("h", "c", "outputs", "bytes", "scratch")),
         ("scale", c_float),
         ("zero", c_int32),
+        ("back", c_int32),
     ]
 
 
