@@ -73,8 +73,8 @@ static void hyperbolics(const Model *m, int n, const float *x, float *y) {
 }
 static inline float share(float x) { // e^x, x <= 0, for the sum under a softmax: to 2e-7
     x = x > -80.f ? x * 1.442695040888963f : -115.f;
-    float n = rintf(x), r = x - n, p = fmaf(fmaf(.001333355815f, r, .009618129107f), r, .05550410866f);
-    p = fmaf(fmaf(fmaf(p, r, .2402265069f), r, .6931471806f), r, 1.f);
+    float n = rintf(x), r = x - n, p = fmaf(fmaf(.0001535336188f, r, .001339887440f), r, .009618437358f);
+    p = fmaf(fmaf(fmaf(fmaf(p, r, .05550332471f), r, .2402264791f), r, .6931472029f), r, 1.f); // of 2^r
     int32_t bits; memcpy(&bits, &p, 4); bits += (int32_t)n * (1 << 23); memcpy(&p, &bits, 4); return p;
 }
 // x (n, columns) as bytes (n, width), with the scale and zero point of torch's ChooseQuantizationParams.
