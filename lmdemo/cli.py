@@ -1,4 +1,4 @@
-"""`python -m lmdemo`: train, convert, publish, bench, load."""
+"""`python -m lmdemo`: train, convert, publish, bench."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from lmdemo.convert import convert
 from lmdemo.errors import HubError, LmdemoError
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.hub import DEFAULT_NAME
-from lmdemo.inputs import real_number, whole_number
+from lmdemo.inputs import whole_number
 from lmdemo.measured_text import doubt
 from lmdemo.publish import publish
 from lmdemo.training import Progress, Recipe, read_words, train
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
     """Run the command line; returns an exit code, or the sentence that says what was wrong."""
     options = command_line().parse_args(arguments)
     try:
-        failed = options.run(options)
+        options.run(options)
     except LmdemoError as error:
         return f"lmdemo: {error}"
     except (
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
         return f"lmdemo: {error.filename or 'a file'} could not be read or written ({error.strerror or error})."
     except KeyboardInterrupt:
         return "lmdemo: stopped."
-    return int(bool(failed))
+    return 0
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -52,7 +52,6 @@ def command_line() -> argparse.ArgumentParser:
     _add_convert(commands)
     _add_publish(commands)
     _add_bench(commands)
-    _add_load(commands)
     return parser
 
 
@@ -214,35 +213,3 @@ def _bench(options: argparse.Namespace) -> None:
         page = bench.run(rounds)
         print(f"{bench.report(page)}\n")
     print(bench.as_json(rounds, speeds, page))
-
-
-def _add_load(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("load", help="put the app on this machine under load; exits with 1 if it gives way")
-    command.add_argument("--visitors", type=int, default=100, help="at most 500 (default: %(default)s)")
-    command.add_argument("--minutes", type=float, help="at most 60 (default: 2; with --soak 30)")
-    command.add_argument("--url", help="an app that runs on this machine, instead of one started for it")
-    command.add_argument("--soak", action="store_true", help="many short sessions instead, and whether memory grows")
-    command.add_argument("--sessions", type=int, default=2_000, help="of --soak, at most 10,000 (default: %(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="of who does what and when (default: %(default)s)")
-    command.set_defaults(run=_load)
-
-
-def _load(options: argparse.Namespace) -> bool:
-    """Whether something did not pass."""
-    # imported here: it needs the tools of tests/requirements.txt, which training does not
-    from lmdemo import load
-
-    whole_number("--visitors", options.visitors, 1, 500)
-    whole_number("--sessions", options.sessions, 20, 10_000)
-    minutes = options.minutes if options.minutes is not None else (30 if options.soak else 2)
-    seconds = 60 * real_number("--minutes", minutes, 0.1, 60)
-    if options.soak:
-        done = load.run_soak(options.sessions, seconds, options.url, options.seed)
-        rows = load.soak_rows(done)
-    else:
-        done = load.run_load(options.visitors, seconds, options.url, options.seed)
-        rows = load.load_rows(done)
-    for problem in dict.fromkeys(done.errors):
-        print(problem, file=sys.stderr)
-    print(load.markdown(rows))
-    return not all(row.passed for row in rows)

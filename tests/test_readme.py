@@ -71,7 +71,7 @@ def test_the_addresses_in_the_readme_ask_for_something() -> None:
 
 def test_every_command_in_the_readme_is_one() -> None:
     commands = re.findall(r"^ +\.venv/(?:tests/)?bin/python -m lmdemo (.*)$", README, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"train", "convert", "publish", "bench", "load"}
+    assert {command.split()[0] for command in commands} == {"train", "convert", "publish", "bench"}
     for command in commands:
         command_line().parse_args(shlex.split(command))
 

@@ -1,31 +1,30 @@
 """Jobs on a page that runs: what fails, what takes too long, what waits; and one line in the log for each."""
 
-import asyncio
 import copy
 import gc
 import json
 import logging
+import time
 from asyncio import Queue
-from collections.abc import Callable, Coroutine, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import gradio as gr
 import httpx
 import pytest
 from torch import Tensor, nn
 
-from lmdemo.load.turns import overtakes, turns_of_jobs
-from lmdemo.load.visitor import Leave, Outcome, Visitor, page_events
+from account import overtakes, turns_of_jobs
 from lmdemo.server import gradio_queue
 from lmdemo.server.log import JsonLines
 from lmdemo.server.service import Service
 from lmdemo.ui import build_page, launch_options
-from threads import in_a_thread
+from visitor import Asked, Leave, Outcome, Visitor, page_events
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
-Answer = TypeVar("Answer")
 WRITE = ("page/generate", (False, ["int8"], "It was", 20, 1.0, 0, 1, False))
 LONG = ("page/generate", (False, ["int8"], "It was", 1_000, 1.0, 0, 1, False))
 CALL = ("api/generate", ("It was", 20, 1.0, 0, 1))
@@ -38,8 +37,17 @@ class Broken(nn.Module):
         raise RuntimeError(f"secret {output}")
 
 
-def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
-    return in_a_thread(asyncio.run, coroutine)
+def wait_for_place(visitor: Visitor) -> None:
+    """Until what a visitor asks for, in another thread, has its place in the queue."""
+    deadline = time.monotonic() + 60
+    while not (visitor.asked and visitor.asked[-1].accepted):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def ask(visitor: Visitor, what: tuple, *leave: object) -> Asked:
+    """Press or call, whichever it is."""
+    return (visitor.press if what[0].startswith("page") else visitor.call)(*what, *leave)
 
 
 @pytest.fixture(scope="module")
@@ -82,38 +90,32 @@ def test_what_fails_is_a_sentence_and_the_next_is_served(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    async def ask() -> list:
-        async with visitor() as one:
-            return [await one.press(*WRITE), await one.call(*CALL)]
+    def both() -> list[Asked]:
+        with visitor() as one:
+            return [ask(one, what) for what in (WRITE, CALL)]
 
     with monkeypatch.context() as patch:
         model = copy.deepcopy(service.lab.checkpoint.model)
         model.decoder = Broken()
         patch.setitem(service.lab.models, "int8", model)
-        pressed, called = finish(ask())
+        pressed, called = both()
     assert pressed.outcome is Outcome.DONE  # the page shows the sentence
     assert called.outcome is Outcome.ERROR
     assert "The run failed; the log of this server says where." in called.problem
     assert [(line["outcome"], line["error"]) for line in lines()] == [("failed", "RuntimeError")] * 2
     assert all(line["where"].startswith("inference.py:") for line in lines())
     assert "secret" not in json.dumps(lines())
-    assert [one.outcome for one in finish(ask())] == [Outcome.DONE] * 2
+    assert [one.outcome for one in both()] == [Outcome.DONE] * 2
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_takes_too_long_is_a_sentence(
     service: Service, visitor: Callable[[], Visitor], lines: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def ask() -> list:
-        async with visitor() as one:
-            return [
-                await one.call("api/evaluate", (8_000, 25)),
-                await one.press("page/evaluate", (8_000, 25, ["int8"])),
-                await one.press(*LONG),
-            ]
-
     monkeypatch.setattr(service, "longest", 0.05)
-    called, *pressed = finish(ask())
+    whole = (("api/evaluate", (8_000, 25)), ("page/evaluate", (8_000, 25, ["int8"])), LONG)
+    with visitor() as one:
+        called, *pressed = (ask(one, what) for what in whole)
     assert called.outcome is Outcome.ERROR
     assert "The run was ended after 0.05 seconds" in called.problem
     assert [one.outcome for one in pressed] == [Outcome.DONE] * 2  # with what was measured, and the sentence
@@ -124,18 +126,13 @@ def test_what_takes_too_long_is_a_sentence(
 def test_visitors_are_served_in_their_turn_and_the_log_says_how_long_they_waited(
     visitor: Callable[[], Visitor], lines: Callable[[], list[dict]]
 ) -> None:
-    async def one_after_another() -> list:
-        async def ask(what: tuple) -> object:
-            async with visitor() as one:
-                return await (one.press if what[0].startswith("page") else one.call)(*what)
-
+    with ThreadPoolExecutor() as crowd, ExitStack() as visitors:
         asking = []
         for what in (LONG, WRITE, CALL, LONG, CALL, WRITE):
-            asking.append(asyncio.create_task(ask(what)))
-            await asyncio.sleep(0.1)
-        return await asyncio.gather(*asking)
-
-    asked = finish(one_after_another())
+            one = visitors.enter_context(visitor())
+            asking.append(crowd.submit(ask, one, what))
+            wait_for_place(one)
+        asked = [one.result() for one in asking]
     assert [one.outcome for one in asked] == [Outcome.DONE] * 6
     told = lines()
     assert [line["event"] for line in told] == [one.event for one in asked]
@@ -151,13 +148,10 @@ def test_visitors_are_served_in_their_turn_and_the_log_says_how_long_they_waited
 def test_whoever_leaves_stops_what_they_asked_for(
     visitor: Callable[[], Visitor], lines: Callable[[], list[dict]], leave: Leave
 ) -> None:
-    async def ask() -> list:
-        async with visitor() as one:
-            left = await one.press(*LONG, leave, 0.05)
-        async with visitor() as other:
-            return [left, await other.press(*WRITE)]
-
-    left, after = finish(ask())
+    with visitor() as one:
+        left = ask(one, LONG, leave, 0.05)
+    with visitor() as other:
+        after = ask(other, WRITE)
     assert left.outcome.value.startswith(leave.value[:6])
     assert after.outcome is Outcome.DONE
     first, second = lines()
@@ -172,17 +166,14 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
     boxes = page._queue.pending_messages_per_session
     monkeypatch.setattr(boxes, "max_size", 2)
 
-    async def ask() -> list:
-        async with visitor() as one, visitor() as two, visitor() as three:
-            running = asyncio.create_task(one.press(*LONG))
-            await asyncio.sleep(0.3)
-            await two.press(*WRITE, Leave.NEVER_READ)  # waits, and is forgotten before its turn
-            for _ in range(4):
-                async with visitor() as passing:
-                    await passing.call("api/sizes", ())
-            return [await asyncio.wait_for(three.press(*WRITE), 60), await running]
-
-    assert [one.outcome for one in finish(ask())] == [Outcome.DONE] * 2
+    with visitor() as one, visitor() as two, visitor() as three, ThreadPoolExecutor(1) as thread:
+        running = thread.submit(ask, one, LONG)
+        wait_for_place(one)
+        ask(two, WRITE, Leave.NEVER_READ)  # waits, and is forgotten before its turn
+        for _ in range(4):
+            with visitor() as passing:
+                ask(passing, ("api/sizes", ()))
+        assert [ask(three, WRITE).outcome, running.result().outcome] == [Outcome.DONE] * 2
     assert not page._queue.stopped
 
 

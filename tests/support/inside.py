@@ -10,11 +10,11 @@ import httpx
 import pytest
 from starlette.middleware import Middleware
 
-from lmdemo.load.visitor import page_events
 from lmdemo.server.gradio_queue import RunQueue, queue_of
 from lmdemo.server.service import Service
 from lmdemo.server.shutdown import Closing, Stop
 from lmdemo.ui import build_page, launch_options
+from visitor import page_events
 from waiting import wait_until
 
 SHORT = (False, ["int8"], "It was", 2, 1.0, 0, 1, False)  # what Write sends

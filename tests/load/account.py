@@ -1,4 +1,4 @@
-"""Who was served before whom: what the app's log says of its jobs, and what visitors saw of theirs."""
+"""Who was served before whom, what became of each run, how fast answers were: from the app's log and its visitors."""
 
 import json
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lmdemo.load.visitor import Asked
+from visitor import Asked, Outcome
 
 SLACK = 0.01  # seconds; the log rounds
 
@@ -16,8 +16,7 @@ SLACK = 0.01  # seconds; the log rounds
 class Turn:
     """A run, in seconds on one clock."""
 
-    came_after: float  # it joined the queue after this
-    came_before: float  # and before this
+    came: float  # it joined the queue
     started: float
     ended: float
 
@@ -35,26 +34,14 @@ def turns_of_jobs(jobs: Iterable[dict]) -> list[Turn]:
         if job["queue_seconds"] is not None:
             ended = datetime.fromisoformat(job["time"]).timestamp()
             started = ended - job["seconds"]
-            turns.append(Turn(started - job["queue_seconds"], started - job["queue_seconds"], started, ended))
+            turns.append(Turn(started - job["queue_seconds"], started, ended))
     return turns
 
 
-def turns_of_visitors(asked: Iterable[Asked]) -> list[Turn]:
-    """The turns of those who pressed a button and saw their run begin and end; an endpoint does not tell when it began.
-
-    What is seen is seen late, but nobody sees a run end before it has ended.
-    """
-    seen = (one for one in asked if one.kind.startswith("page/") and one.started and one.ended)
-    return [Turn(one.asked, one.accepted, one.started, one.ended) for one in seen]
-
-
 def overtakes(turns: Sequence[Turn]) -> int:
-    """The most runs that began and ended before one whose visitor had certainly come earlier began."""
+    """The most runs that began and ended before one whose visitor had come earlier began."""
     return max(
-        (
-            sum(other.came_after > one.came_before + SLACK and other.ended < one.started for other in turns)
-            for one in turns
-        ),
+        (sum(other.came > one.came + SLACK and other.ended < one.started for other in turns) for one in turns),
         default=0,
     )
 
@@ -70,3 +57,18 @@ def unaccounted(asked: Iterable[Asked], jobs: Iterable[dict]) -> tuple[int, int]
     begun = {one.event for one in asked if one.computed}
     without = len(begun - lines.keys())
     return without, sum(count - (event in events) for event, count in lines.items())
+
+
+def speeds(asked: Iterable[Asked]) -> dict[tuple[str, str], list[float]]:
+    """Words/s that the endpoints answered with, by endpoint and variant."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for one in asked:
+        if one.outcome is not Outcome.DONE or not one.answer:
+            continue
+        if one.kind == "api/generate":
+            rates = {name: one.answer[name]["words_per_second"] for name in ("fp32", "int8")}
+        else:
+            rates = {row["variant"]: row["tokens_per_second"] for row in one.answer}
+        for name, rate in rates.items():
+            found.setdefault((one.kind, name), []).append(rate)
+    return found
