@@ -125,6 +125,27 @@ window.lmdemo = (() => {
     }
   }
 
+  function folder({ pathname }) {
+    return pathname.replace(/\/+$/, "");
+  }
+
+  // Behind a proxy that moves the page and does not pass on where to, nothing works: what the page asks for is
+  // somewhere else. Gradio finds the right port and protocol itself, the host and the path it takes as they were sent.
+  function checkPlace() {
+    const config = window.gradio_config; // of a page of ours, not of one that holds it
+    if (!config) return;
+    const sent = new URL(config.root, location.href);
+    if (sent.hostname === location.hostname && folder(sent) === folder(location)) return;
+    const line = document.createElement("p");
+    line.id = "misplaced";
+    line.setAttribute("role", "alert");
+    line.textContent =
+      "The proxy that this page came through has moved it and does not pass on where to, so nothing on it works. " +
+      `It must send, with every request, the header X-Forwarded-Host: ${location.host}${folder(location)}`;
+    document.body.prepend(line);
+  }
+  document.addEventListener("DOMContentLoaded", checkPlace);
+
   const onLoad = { holdAddress, followRun, describeChart };
   const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
   return { ...onLoad, ...onClick };

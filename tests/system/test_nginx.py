@@ -52,6 +52,9 @@ http {{
     server {{
         listen 127.0.0.1:{elsewhere};
         root pages;
+        location /moved/ {{
+            proxy_pass http://{replica}/;
+        }}
     }}
     include lmdemo.conf;
 }}
@@ -156,7 +159,9 @@ def proxy(
     port, elsewhere = free_port(), free_port()
     replicas = urlsplit(address).netloc, urlsplit(other_replica[1]).netloc
     (folder / "lmdemo.conf").write_text(configuration(port, replicas))
-    (folder / "nginx.conf").write_text(AROUND.format(user=getpass.getuser(), port=port, elsewhere=elsewhere))
+    (folder / "nginx.conf").write_text(
+        AROUND.format(user=getpass.getuser(), port=port, elsewhere=elsewhere, replica=replicas[0])
+    )
     command = [nginx, "-p", folder, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
@@ -182,14 +187,14 @@ def as_browser(cookie: str, outside: str) -> dict:
 
 
 def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Open, proxy: Proxy) -> None:
-    visitor = open_page(proxy.outside + "?words=600&seed=5&variants=int8")  # the last slash comes by redirection
+    visitor = open_page(proxy.outside + "?words=1000&seed=5&variants=int8")  # the last slash comes by redirection
     page = visitor.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
     with page.expect_request(re.compile("/queue/join")) as joined:
         page.get_by_role("button", name="Write", exact=True).click()
     assert_grows(page.locator("#writing section").first)
-    expect(status(page)).to_contain_text("of 600")
+    expect(status(page)).to_contain_text("of 1,000")
     page.get_by_role("button", name="Copy link to this run").click()
     expect(status(page)).to_contain_text("Link copied.")
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
@@ -228,6 +233,14 @@ def test_an_address_with_the_longest_prompt_arrives_whole(open_page: Open, proxy
     page = open_page(query.join(f"{proxy.outside}/", {"prompt": prompt, "words": "5", "run": "1"})).page
     expect(status(page)).to_contain_text("of 5")
     assert page.get_by_role("textbox", name="Prompt").input_value() == prompt
+
+
+def test_a_page_that_a_proxy_moved_without_a_word_says_what_the_proxy_must_send(open_page: Open, proxy: Proxy) -> None:
+    page = open_page(f"{proxy.elsewhere}/moved/").page
+    host = urlsplit(proxy.elsewhere).netloc
+    expect(page.get_by_role("alert")).to_contain_text(
+        f"must send, with every request, the header X-Forwarded-Host: {host}/moved"
+    )
 
 
 @pytest.mark.parametrize("frame", [True, False])
