@@ -10,7 +10,7 @@ window.lmdemo = (() => {
 
   // The address under which a visitor has the page goes into the hidden `element`. On another's page <gradio-app>
   // carries it, and beside the page the plain link that it was until now; in a frame and on its own, the page's location
-  // is the address. Who holds it in a frame is told its height as it changes.
+  // is the address. Who holds it in a frame hears its height as it changes.
   function holdAddress(element, props, trigger) {
     const host = element.closest("gradio-app");
     const page = element.closest(".gradio-container");

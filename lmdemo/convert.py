@@ -30,7 +30,7 @@ def convert(state_dict: str | Path, corpus: str | Path, out: str | Path, report:
 
     A state dict is stored in fp32; a run as `train` would store it, in half precision, with the weights of its best
     epoch. test.txt is the corpus's. `out` is written when all of it is known to be sound, or not at all.
-    `report` is told what was taken off the state dict or added to it.
+    `report` is given what was taken off the state dict or added to it.
 
     Raises:
         CheckpointError: a file is missing, is not a state of this model, or does not fit the corpus.

@@ -38,7 +38,7 @@ from lmdemo.variants import TUTORIAL, build_variants
 MEASURED_WORDS = 10_000  # read from the test text, at most
 COMMIT_TIMEOUT = 60.0  # seconds the Hub has for the commit itself, which is never sent twice
 
-Confirm = Callable[[str], bool]  # told what the model holds already: may it be replaced?
+Confirm = Callable[[str], bool]  # given what the model holds already: may it be replaced?
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ DEEPEST = 8  # wrappers in each other, parts of a prefix
 NAMED = 5  # tensors that a sentence names
 HIDDEN = "rnn.weight_hh_l0"
 
-Report = Callable[[str], None]  # told in a sentence what was changed on the way
+Report = Callable[[str], None]  # takes a sentence on what was changed on the way
 
 
 def unwrapped(state: object, name: str, report: Report) -> dict[str, Tensor]:

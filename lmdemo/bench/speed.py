@@ -119,7 +119,7 @@ def speed_report(speed: Speed) -> str:
         *(f"| {what} | {figure(ratio)} |" for what, ratio in _ratios(speed)),
     ]
     losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "fp32-packed", "int8")}
-    told = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
+    losses_read = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
     rounds = len(speed.generation.seconds["fp32"])
     intervals = " with 95% intervals" if rounds >= FEWEST_BLOCKS else ""
     return "\n\n".join(
@@ -128,7 +128,7 @@ def speed_report(speed: Speed) -> str:
             "\n".join([head, *rows]),
             "\n".join(ratios),
             f"Medians of {rounds} rounds{intervals}; {WORDS} words written and {speed.evaluation.words:,} read"
-            f" in a turn. Loss: {told}.",
+            f" in a turn. Loss: {losses_read}.",
         ]
     )
 

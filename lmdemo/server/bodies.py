@@ -79,14 +79,14 @@ async def read(request: Request) -> bytes:
     """The whole body.
 
     Raises:
-        Refusal: it is not told to be JSON, does not arrive in time, or is longer than `MAX_BYTES`; no more than that
+        Refusal: it is not said to be JSON, does not arrive in time, or is longer than `MAX_BYTES`; no more than that
             is read.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "The Content-Type of a body must be application/json.")
-    told = request.headers.get("content-length", "0")
+    stated = request.headers.get("content-length", "0")
     too_long = Refusal(413, f"A request may have {MAX_BYTES:,} bytes.")
-    if not told.isdecimal() or int(told[:20]) > MAX_BYTES:
+    if not stated.isdecimal() or int(stated[:20]) > MAX_BYTES:
         raise too_long
     body = bytearray()
     try:

@@ -19,10 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lmdemo.server import bodies, gradio_queue
-from lmdemo.server.gradio_queue import Function
+from lmdemo.server import bodies, gone, gradio_queue
 from lmdemo.server.headers import address_of, on_a_space, with_visitor
-from lmdemo.server.queue_limits import Place, QueueLimits
+from lmdemo.server.queue_limits import Function, Place, QueueLimits
 from lmdemo.server.rates import Rates, cost
 from lmdemo.server.refusal import Refusal
 
@@ -114,13 +113,13 @@ class Gate:
     async def _follow_session(self, request: Request) -> Response:
         session = bodies.session(request.query_params.get("session_hash"))
         if not _queue(request).has_mailbox(session):
-            return gradio_queue.gone_session()
+            return gone.session()
         return _Following(self._app, request.scope["asked"], _queue(request), session)
 
     async def _follow_call(self, request: Request) -> Response:
         session = _queue(request).session_of(request.path_params["run"])
         if session is None:
-            return gradio_queue.gone_call()
+            return gone.call()
         return _Following(self._app, request.scope["asked"], _queue(request), session)
 
     async def _join(self, request: Request) -> Response:
@@ -167,7 +166,7 @@ class Gate:
         queue = _queue(request)
         if session is not None and queue.unread(session) > gradio_queue.UNREAD:
             raise Refusal(
-                429, f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have told."
+                429, f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have sent."
             )
         asked = Place(session, address_of(request.scope), queue.seconds(function), read=False)
         return _Entering(self._app, request.scope["asked"], whole, self._limits.enter(asked, queue.places()))

@@ -7,12 +7,10 @@ who does not read is bounded, in mailboxes and in bytes; and how long runs take 
 """
 
 import asyncio
-import json
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import gradio as gr
 from gradio.block_function import BlockFunction
@@ -20,13 +18,13 @@ from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
 from gradio.routes import App
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
-from gradio.utils import LRUCache, error_payload
+from gradio.utils import error_payload
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lmdemo.server.headers import address_of
-from lmdemo.server.queue_limits import Place
+from lmdemo.server.mailboxes import Mailboxes, Runs
+from lmdemo.server.queue_limits import Function, Place
 
 GRACE = 10.0  # seconds that a run waits for a reader before its place goes to somebody else
 MAILBOXES = 256  # of the sessions that have asked for something last; more than can wait
@@ -39,21 +37,9 @@ FLUSH = 0.4  # seconds that the last results have to go out as the app ends
 READ = 1.0  # seconds that a last sentence is on the page before Gradio's own, that the connection was lost, replaces it
 LOOK = 0.02  # seconds between two looks at the runs that are to finish
 
-GONE = "There is no such run here; it has ended, or the app was started anew."
 NOT_READ = f"Nobody has read this run within {GRACE:g} s, so it was not begun."
 TOO_MUCH_UNREAD = "The run was ended, since nobody reads what it shows."
 STOPPED = "The app was stopped before this run was done; try again in a minute."
-
-
-@dataclass(frozen=True)
-class Function:
-    """What runs on a page."""
-
-    number: int
-    endpoint: str | None  # its name, if it is one that is documented
-    inputs: tuple[str, ...]  # their names; empty ones on the page
-    queued: bool
-    at_once: int  # how many may run
 
 
 class RunQueue(Queue):
@@ -73,7 +59,7 @@ class RunQueue(Queue):
         self.pending_messages_per_session = Mailboxes(MAILBOXES, self.pending_event_ids_session)
         self._readers: Counter[str] = Counter()  # by session
         self._tasks: dict[str, asyncio.Task] = {}  # of the runs under way, by name
-        self._told: set[str] = set()  # the runs still here whose end was told
+        self._ended: set[str] = set()  # the runs still here whose end was sent
         self._taken: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))  # seconds, by function
 
     # -- what limits and readers ask
@@ -101,9 +87,9 @@ class RunQueue(Queue):
         return 0 if box is None else box.qsize()
 
     def session_of(self, run: str) -> str | None:
-        """The session that is told of a run; None if it is told nothing more."""
-        told = (session for session, runs in self.pending_event_ids_session.items() if run in runs)
-        session = next(told, None)
+        """The session that hears of a run; None if it hears nothing more."""
+        hearing = (session for session, runs in self.pending_event_ids_session.items() if run in runs)
+        session = next(hearing, None)
         return session if session is not None and self.has_mailbox(session) else None
 
     def has_mailbox(self, session: str) -> bool:
@@ -118,30 +104,30 @@ class RunQueue(Queue):
         Gradio's own way ends in a KeyError the second time, and takes the word of whoever asks.
         """
         event = self.event_ids_to_events.get(run)
-        if event is None or event.session_hash != session or run in self._told:
+        if event is None or event.session_hash != session or run in self._ended:
             return
         self.send_message(event, ProcessCompletedMessage(output={}, success=True))
         await self._end(event)
 
     async def finish(self, patience: float) -> None:
-        """Let the runs under way finish in time; those that wait, and those that do not finish, are told."""
+        """Let the runs under way finish in time; those that wait, and those that do not finish, end in a sentence."""
         unfinished = self._waiting()
         for event in unfinished:
-            self._tell(event, STOPPED)
+            self._refuse(event, STOPPED)
             self._leave(event)
         deadline = time.monotonic() + patience
         while (computing := self._computing()) and time.monotonic() < deadline:
             await asyncio.sleep(LOOK)
         for event in computing:
-            self._tell(event, STOPPED)
+            self._refuse(event, STOPPED)
             event.alive = False
         await asyncio.sleep(READ if unfinished or computing else FLUSH)
 
     async def follow(self, app: ASGIApp, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream of what a session is told, until its client leaves.
+        """Serve the stream of what is said to a session, until its client leaves.
 
-        Gradio then forgets the session, and stumbles over that where another client reads of the same one: it tells
-        that client so, and raises in the middle of its stream; it raises too when that client leaves.
+        Gradio then forgets the session, and stumbles over that where another client reads of the same one: it says
+        so to that client, and raises in the middle of its stream; it raises too when that client leaves.
         """
         left = False
 
@@ -197,14 +183,14 @@ class RunQueue(Queue):
             self._forget(event)
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
-        """As Gradio's; a run's end is told once, and a run that nobody reads is ended."""
-        if not event.alive or event._id in self._told:
+        """As Gradio's; a run's end is sent once, and a run that nobody reads is ended."""
+        if not event.alive or event._id in self._ended:
             return
         if isinstance(event_message, ProcessCompletedMessage):
-            self._told.add(event._id)
+            self._ended.add(event._id)
         super().send_message(event, event_message)
         if self.pending_messages_per_session.bytes_of(event.session_hash) > UNREAD_BYTES:
-            self._tell(event, TOO_MUCH_UNREAD)
+            self._refuse(event, TOO_MUCH_UNREAD)
             event.alive = False
         self.pending_messages_per_session.make_room(UNREAD_BYTES_IN_ALL)
 
@@ -231,14 +217,14 @@ class RunQueue(Queue):
     def _drop_unread(self, run: str) -> None:
         event = self.event_ids_to_events.get(run)
         if event is not None and not self._is_read(event) and event in self._waiting():
-            self._tell(event, NOT_READ)
+            self._refuse(event, NOT_READ)
             self._leave(event)
 
-    def _tell(self, event: Event, sentence: str) -> None:
-        """Tell whoever waits for a run that it ends here."""
+    def _refuse(self, event: Event, sentence: str) -> None:
+        """End a run with a sentence to whoever waits for it."""
         answer = error_payload(gr.Error(sentence), show_error=False)
-        if event._id not in self._told:
-            self._told.add(event._id)
+        if event._id not in self._ended:
+            self._ended.add(event._id)
             super().send_message(event, ProcessCompletedMessage(output=answer, success=False))
 
     async def _end(self, event: Event) -> None:
@@ -258,88 +244,16 @@ class RunQueue(Queue):
     def _forget(self, event: Event) -> None:
         self.event_ids_to_events.pop(event._id, None)
         self._tasks.pop(event._id, None)
-        self._told.discard(event._id)
+        self._ended.discard(event._id)
 
     def _forget_dropped(self, session: str) -> None:
-        """Forget the runs of a session that Gradio ends since their reader has left: they are told no end.
+        """Forget the runs of a session that Gradio ends since their reader has left: no end of theirs is sent.
 
         It forgets them with the mailbox, but keeps that if it finds the reader gone as it is about to send.
         """
         runs = self.pending_event_ids_session.get(session, set())
         events = (self.event_ids_to_events.get(run) for run in runs)
         runs -= {event._id for event in events if event is not None and not event.alive}
-
-
-class _Mailbox(asyncio.Queue[EventMessage]):
-    """What a session has still to read, and about how many bytes that is."""
-
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)
-        self.bytes = 0
-
-    def _put(self, item: EventMessage) -> None:
-        super()._put(item)
-        self.bytes += _size(getattr(item, "output", None))
-
-    def _get(self) -> EventMessage:
-        item = super()._get()
-        self.bytes -= _size(getattr(item, "output", None))
-        return item
-
-
-class Runs(dict[str, set[str]]):
-    """The names of each session's runs whose end was not read; of a session that was forgotten there are none."""
-
-    def __missing__(self, session: str) -> set[str]:
-        return set()
-
-
-class Mailboxes(LRUCache):
-    """Those of the sessions that used them last; what is said to a session that has none any more is dropped.
-
-    With a mailbox goes what is kept beside it, the names of the session's runs: Gradio forgets a name when the end of
-    its run is read, which nobody does any more.
-
-    Gradio keeps the 2,000 that were made last, read or not. When one of a session that still waits has to go, the next
-    message to it raises where the queue is run, and nobody is served any more.
-    """
-
-    def __init__(self, most: int, runs: Runs) -> None:
-        """No session has one yet; `runs` are the names of the runs by session."""
-        super().__init__(most)
-        self._runs = runs
-
-    def bytes_of(self, session: str) -> int:
-        """How many wait for a session."""
-        box = self.get(session)
-        return 0 if box is None else box.bytes
-
-    def make_room(self, most: int) -> None:
-        """Keep to so many bytes: the mailbox that holds the most goes, until it is so."""
-        while sum(box.bytes for box in self.values()) > most:
-            del self[max(self, key=self.bytes_of)]
-
-    def __setitem__(self, session: str, _made: asyncio.Queue) -> None:
-        super().__setitem__(session, _Mailbox())
-
-    def __delitem__(self, session: str) -> None:
-        super().__delitem__(session)
-        self._runs.pop(session, None)
-
-    def popitem(self, last: bool = True) -> tuple[str, asyncio.Queue]:
-        """As in any ordered dictionary; this is how one makes room for the next."""
-        session, mailbox = super().popitem(last)
-        self._runs.pop(session, None)
-        return session, mailbox
-
-    def __contains__(self, session: object) -> bool:
-        found = super().__contains__(session)
-        if found:  # asked at every use
-            self.move_to_end(session)
-        return found
-
-    def __missing__(self, session: str) -> asyncio.Queue:
-        return asyncio.Queue()
 
 
 def install(page: gr.Blocks, in_all: int) -> RunQueue:
@@ -383,35 +297,8 @@ def event_under_way() -> tuple[str | None, float | None, Callable[[], bool]]:
     return name, time.monotonic() - event.enqueue_time, lambda: not event.alive
 
 
-def gone_call() -> Response:
-    """What a call is told of which there is nothing to come."""
-    return _stream(f"event: error\ndata: {json.dumps({'error': GONE})}\n\n")
-
-
-def gone_session() -> Response:
-    """What a page is told of which nothing is known."""
-    gone = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
-    return _stream(f"data: {json.dumps(gone)}\n\n")
-
-
 def _plain(found: BlockFunction) -> Function:
     public = found.api_visibility == "public" and found.api_name
     names = [name or "" for name in found.input_parameter_names] if public else [""] * len(found.inputs)
     at_once = found.concurrency_limit if isinstance(found.concurrency_limit, int) else 1
     return Function(found._id, found.api_name if public else None, tuple(names), bool(found.queue), at_once)
-
-
-def _size(value: object) -> int:
-    """About how many bytes something takes, told from its texts and how many things it holds."""
-    match value:
-        case str() | bytes():
-            return len(value)
-        case dict():
-            return sum(map(_size, value.values()), 8 * len(value))
-        case list() | tuple():
-            return sum(map(_size, value), 8 * len(value))
-    return 8
-
-
-def _stream(text: str) -> Response:
-    return Response(text, media_type="text/event-stream")

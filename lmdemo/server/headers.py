@@ -104,7 +104,7 @@ class Threshold:
             log.warning("An answer could not be sent: %s.", type(unsent.__cause__).__name__)
 
     async def _send(self, send: Send, message: Message) -> None:
-        """As `send`, with the headers, and with errors that can be told from the app's."""
+        """As `send`, with the headers, and with errors that can be distinguished from the app's."""
         if message["type"] == "http.response.start":
             message = message | {"headers": [*message.get("headers", ()), *self._headers]}
         try:
@@ -124,7 +124,7 @@ def _check(headers: Pairs) -> None:
     """Check the headers that say who is asked, and by whom.
 
     Raises:
-        Refusal: a host is none, or a page's origin is told and not who is asked.
+        Refusal: a host is none, or there is a page's origin and not who is asked.
     """
     for name, value in headers:
         if name == b"host" and not HOST.fullmatch(value):
@@ -144,11 +144,11 @@ def _with_prefix(headers: Pairs) -> Pairs:
     Raises:
         Refusal: it is no path.
     """
-    told = dict(reversed(headers))  # the first of each counts
-    prefix = told.get(b"x-forwarded-prefix", b"").rstrip(b"/")
+    first = dict(reversed(headers))  # the first of each counts
+    prefix = first.get(b"x-forwarded-prefix", b"").rstrip(b"/")
     if not UNDER.fullmatch(prefix):
         raise Refusal(400, "A forwarded prefix is a path.")
-    host = (told.get(b"x-forwarded-host") or told.get(b"host", b"")).split(b",")[0].strip()
+    host = (first.get(b"x-forwarded-host") or first.get(b"host", b"")).split(b",")[0].strip()
     if not prefix or not host or b"/" in host:
         return headers
     kept = [(name, value) for name, value in headers if name != b"x-forwarded-host"]
@@ -168,14 +168,14 @@ def on_a_space(environment: Mapping[str, str]) -> bool:
 
 def with_visitor(scope: Scope) -> Scope:
     """`scope` of a request on a Space, with the visitor for its client."""
-    told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    visitor = _visitor(told.decode("latin-1"))
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    visitor = _visitor(forwarded.decode("latin-1"))
     return scope if visitor is None else scope | {"client": (visitor, 0)}
 
 
-def _visitor(told: str) -> str | None:
+def _visitor(forwarded: str) -> str | None:
     """The last address in the header that is not of the host's own network; None if it does not tell one."""
-    for entry in reversed(told.split(",")):
+    for entry in reversed(forwarded.split(",")):
         try:
             address = ip_address(entry.strip())
         except ValueError:  # what stands before it is not the host's word any more

@@ -14,7 +14,18 @@ IN_ALL = 64
 PER_SESSION = 4  # a page has one run a tab, and what it asks for beside them is short
 PER_ADDRESS = 32  # a school behind one address, and half of the queue is left for the others
 PER_ADDRESS_UNREAD = 16  # that nobody has begun to read; who asks reads at once
-PER_ADDRESS_SECONDS = 120.0  # that they will take, told from what runs took here
+PER_ADDRESS_SECONDS = 120.0  # that they will take, by what runs took here
+
+
+@dataclass(frozen=True)
+class Function:
+    """What runs on a page."""
+
+    number: int
+    endpoint: str | None  # its name, if it is one that is documented
+    inputs: tuple[str, ...]  # their names; empty ones on the page
+    queued: bool
+    at_once: int  # how many may run
 
 
 @dataclass(frozen=True)

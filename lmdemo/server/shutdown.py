@@ -1,8 +1,8 @@
 """The page served until SIGTERM or Ctrl-C, and an end that does not cut a run off in the middle of a word.
 
-From the signal on no new run begins, those that wait for their turn are told, and the one under way has a few seconds
-to finish; what does not finish is told too, and keeps what it has shown. Without this SIGTERM ends the process at
-once, and whoever waits for a result gets a broken connection. A second signal still does that.
+From the signal on no new run begins, those that wait for their turn end in a sentence, and the one under way has a
+few seconds to finish; what does not finish ends so too, and keeps what it has shown. Without this SIGTERM ends the
+process at once, and whoever waits for a result gets a broken connection. A second signal still does that.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ REFUSED = "The app is being stopped and takes no new runs; try again in a minute
 
 @dataclass
 class Stop:
-    """Whether the app was told to stop, and the event loop that serves it, known from the first request on."""
+    """Whether the app was asked to stop, and the event loop that serves it, known from the first request on."""
 
-    told: threading.Event = field(default_factory=threading.Event)
+    asked: threading.Event = field(default_factory=threading.Event)
     loop: asyncio.AbstractEventLoop | None = None
 
 
@@ -57,7 +57,7 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
     stop = Stop()
 
     def tell(_number: int, _frame: FrameType | None) -> None:
-        stop.told.set()
+        stop.asked.set()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
@@ -75,7 +75,7 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
     # which nothing else runs, and of which a quarter as much again would have to come before one were made.
     gc.freeze()
     begin()
-    while not stop.told.wait(timeout=1):  # without a timeout Ctrl-C does not get through on Windows
+    while not stop.asked.wait(timeout=1):  # without a timeout Ctrl-C does not get through on Windows
         pass
     if stop.loop is not None:
         with suppress(TimeoutError):  # a server that hangs does not keep the process
@@ -89,7 +89,7 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
 
 
 class Closing:
-    """ASGI middleware: once told to stop, what would begin a run is answered with 503 and a sentence."""
+    """ASGI middleware: once asked to stop, what would begin a run is answered with 503 and a sentence."""
 
     def __init__(self, app: ASGIApp, stop: Stop) -> None:
         self.app, self.stop = app, stop
@@ -98,7 +98,7 @@ class Closing:
         """Answer one request, or hand it on."""
         if scope["type"] == "http":  # Gradio begins its queue with one, in the loop of the port that it took
             self.stop.loop = asyncio.get_running_loop()
-        if self.stop.told.is_set() and _begins_a_run(scope):
+        if self.stop.asked.is_set() and _begins_a_run(scope):
             await Refusal(503, REFUSED, retry_after=60).response()(scope, receive, send)
         else:
             await self.app(scope, receive, send)

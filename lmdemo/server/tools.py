@@ -112,15 +112,15 @@ def _teller(served: "GradioMCPServer") -> Tell:
     """What tells the present caller of progress, now and then, if it asked for that."""
     context = served.mcp_server.request_context
     token = context.meta and context.meta.progressToken
-    began = told = monotonic()
+    began = reported = monotonic()
 
     async def tell(message: str) -> None:
-        nonlocal told
-        if token is None or monotonic() - told < TELL_INTERVAL:
+        nonlocal reported
+        if token is None or monotonic() - reported < TELL_INTERVAL:
             return
-        told = monotonic()
+        reported = monotonic()
         await context.session.send_progress_notification(
-            token, round(told - began, 1), message=message, related_request_id=str(context.request_id)
+            token, round(reported - began, 1), message=message, related_request_id=str(context.request_id)
         )
 
     return tell

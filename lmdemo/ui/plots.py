@@ -1,7 +1,7 @@
 """Plotly figures drawn from results; nothing is computed here but positions and colours.
 
 Backgrounds are transparent and lines mid-grey, so that one figure stands on a light page and on a dark
-one. Each variant has one colour everywhere (after Okabe and Ito, told apart without colour vision).
+one. Each variant has one colour everywhere (after Okabe and Ito, distinct without colour vision).
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,6 @@
 """The app that locust puts under load: one of our own, seen from outside, on this machine and nowhere else."""
 
+import logging
 import sys
 import time
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from visitor import Asked, Events, Leave, Outcome, Visitor, page_events
 
 GENERATE = ("api/generate", ("It was a cold night in November, and", 100, 1.0, 0, 1))
 EVALUATE = ("api/evaluate", (2_000, 25))
+logging.getLogger("httpx").setLevel(logging.WARNING)  # locust logs what any library says
 QUIET = 11.0  # seconds after which a thread of the web server that has nothing to do may end
 
 

@@ -17,13 +17,13 @@ from starlette.types import Message, Receive, Scope, Send
 import lmdemo
 from inside import LONG, Inside, served_inside
 from lmdemo import inference
-from lmdemo.server import gradio_queue
+from lmdemo.server import gone, gradio_queue
 from lmdemo.server.headers import address_of, security_headers
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
-GONE = f'event: error\ndata: {{"error": "{gradio_queue.GONE}"}}\n\n'
+GONE = f'event: error\ndata: {{"error": "{gone.GONE}"}}\n\n'
 FOREIGN_PAGE = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
 
 
@@ -50,15 +50,15 @@ def few_mailboxes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = inside.queue.pending_messages_per_session
     for session in list(boxes):
         del boxes[session]
-    monkeypatch.setattr(boxes, "max_size", 2)
+    monkeypatch.setattr(boxes, "most", 2)
 
 
 def stopping(inside: Inside) -> httpx.Response:
-    inside.stop.told.set()
+    inside.stop.asked.set()
     try:
         return inside.join("stopping")
     finally:
-        inside.stop.told.clear()
+        inside.stop.asked.clear()
 
 
 def failing(inside: Inside) -> httpx.Response:
@@ -173,7 +173,7 @@ def test_who_reads_nothing_gets_no_more(inside: Inside) -> None:
             break
         inside.wait_until_idle()
     assert refused.status_code == 429
-    sentence = f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have told."
+    sentence = f"More than {gradio_queue.UNREAD} messages to this page are unread; read what its runs have sent."
     assert refused.json() == {"error": sentence}
     assert inside.queue.pending_messages_per_session["deaf"].qsize() < gradio_queue.UNREAD + 20
     assert inside.join("other").is_success  # the others do

@@ -25,7 +25,7 @@ USED: tuple[tuple[str, str, str | None, str], ...] = (
     (QUEUE, "gradio.blocks", "Blocks", "_queue fns queue"),
     (QUEUE, "gradio.routes", "App", "get_blocks iterators"),
     (QUEUE, "gradio.context", "LocalContext", "event_id blocks"),
-    (QUEUE, "gradio.utils", None, "LRUCache error_payload"),
+    (QUEUE, "gradio.utils", None, "error_payload"),
     (QUEUE, "gradio.server_messages", None, "EventMessage ProcessCompletedMessage"),
     (QUEUE, "gradio.server_messages", "ProcessCompletedMessage", "output success"),
     (
@@ -114,7 +114,7 @@ def test_gradio_has_what_is_used_of_it(where: str, module: str, holder: str | No
 def test_what_is_missing_is_told() -> None:
     assert lacking("gradio.queueing", "Queue", "push pull") == ["pull"]
     assert lacking("gradio.queueing", "NoSuch", "push") == ["push"]
-    assert lacking("gradio.utils", None, "LRUCache NoSuch") == ["NoSuch"]
+    assert lacking("gradio.utils", None, "error_payload NoSuch") == ["NoSuch"]
 
 
 @pytest.mark.parametrize(("module", "method"), RELIED_ON)

@@ -4,7 +4,6 @@ import copy
 import gc
 import json
 import logging
-import time
 from asyncio import Queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,12 @@ import pytest
 from torch import Tensor, nn
 
 from account import overtakes, turns_of_jobs
-from lmdemo.server import gradio_queue
+from lmdemo.server import mailboxes
 from lmdemo.server.log import JsonLines
 from lmdemo.server.service import Service
 from lmdemo.ui import build_page, launch_options
 from visitor import Asked, Leave, Outcome, Visitor, page_events
+from waiting import wait_until
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -39,10 +39,7 @@ class Broken(nn.Module):
 
 def wait_for_place(visitor: Visitor) -> None:
     """Until what a visitor asks for, in another thread, has its place in the queue."""
-    deadline = time.monotonic() + 60
-    while not (visitor.asked and visitor.asked[-1].accepted):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: visitor.asked and visitor.asked[-1].accepted, "a place in the queue")
 
 
 def ask(visitor: Visitor, what: tuple, *leave: object) -> Asked:
@@ -164,22 +161,31 @@ def test_a_session_that_is_forgotten_while_it_waits_does_not_stop_the_queue(
     page: gr.Blocks, visitor: Callable[[], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = page._queue.pending_messages_per_session
-    monkeypatch.setattr(boxes, "max_size", 2)
+    for session in list(boxes):
+        del boxes[session]
+    monkeypatch.setattr(boxes, "most", 5)
 
     with visitor() as one, visitor() as two, visitor() as three, ThreadPoolExecutor(1) as thread:
         running = thread.submit(ask, one, LONG)
         wait_for_place(one)
         ask(two, WRITE, Leave.NEVER_READ)  # waits, and is forgotten before its turn
+
+        def is_read() -> None:
+            wait_until(lambda: list(boxes)[-1] == one.session, "a use of the mailbox that is read")
+
+        is_read()
         for _ in range(4):
             with visitor() as passing:
                 ask(passing, ("api/sizes", ()))
+        is_read()
+        assert two.session not in list(boxes)
         assert [ask(three, WRITE).outcome, running.result().outcome] == [Outcome.DONE] * 2
     assert not page._queue.stopped
 
 
 def test_the_mailboxes_used_last_are_kept() -> None:
-    runs = gradio_queue.Runs(a={"1"}, b={"2"}, c={"3"})
-    boxes = gradio_queue.Mailboxes(2, runs)
+    runs = mailboxes.Runs(a={"1"}, b={"2"}, c={"3"})
+    boxes = mailboxes.Mailboxes(2, runs)
     boxes["a"], boxes["b"] = Queue(), Queue()
     assert "a" in boxes
     boxes["c"] = Queue()

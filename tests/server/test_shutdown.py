@@ -66,12 +66,12 @@ def test_what_does_not_end_in_its_time_is_told(inside: Inside) -> None:
 
 @pytest.mark.parametrize("path", ["call/generate", "call/v2/generate", "queue/join"])
 def test_once_told_no_new_run_begins(inside: Inside, path: str) -> None:
-    inside.stop.told.set()
+    inside.stop.asked.set()
     try:
         refused = inside.client.post(f"/gradio_api/{path}", json={"data": ["It was", 5, 1, 0, 1]})
         assert inside.client.get("/").is_success  # who looks at the page still sees it
     finally:
-        inside.stop.told.clear()
+        inside.stop.asked.clear()
     assert (refused.status_code, refused.json()) == (503, {"error": shutdown.REFUSED})
 
 
