@@ -8,6 +8,24 @@ window.lmdemo = (() => {
   const SCALES = { png: 2, svg: 1 };
   const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
 
+  function folder({ pathname }) {
+    return pathname.replace(/\/+$/, "");
+  }
+
+  // Behind a proxy that moves the page and does not pass on where to, nothing works: what the page asks for is
+  // somewhere else. Gradio finds the right port and protocol itself, the host and the path it takes as they were sent.
+  function checkPlace(page) {
+    const sent = new URL(window.gradio_config.root, location.href);
+    if (sent.hostname === location.hostname && folder(sent) === folder(location)) return;
+    const line = document.createElement("p");
+    line.className = "status alert";
+    line.setAttribute("role", "alert");
+    line.textContent =
+      "The proxy that this page came through has moved it and does not pass on where to, so nothing on it works. " +
+      `It must send, with every request, the header X-Forwarded-Host: ${location.host}${folder(location)}`;
+    page.prepend(line);
+  }
+
   // The address under which a visitor has the page goes into the hidden `element`. On another's page <gradio-app>
   // carries it, and beside the page the plain link that it was until now; in a frame and on its own, the page's location
   // is the address. Who holds it in a frame hears its height as it changes.
@@ -27,6 +45,7 @@ window.lmdemo = (() => {
         new ResizeObserver(tell).observe(page);
       }
     }
+    if (page && !src) checkPlace(page);
     props.value = address;
     trigger("input");
   }
@@ -124,27 +143,6 @@ window.lmdemo = (() => {
       return `<p class="status" role="status">${line} ${link.outerHTML}</p>`;
     }
   }
-
-  function folder({ pathname }) {
-    return pathname.replace(/\/+$/, "");
-  }
-
-  // Behind a proxy that moves the page and does not pass on where to, nothing works: what the page asks for is
-  // somewhere else. Gradio finds the right port and protocol itself, the host and the path it takes as they were sent.
-  function checkPlace() {
-    const config = window.gradio_config; // of a page of ours, not of one that holds it
-    if (!config) return;
-    const sent = new URL(config.root, location.href);
-    if (sent.hostname === location.hostname && folder(sent) === folder(location)) return;
-    const line = document.createElement("p");
-    line.id = "misplaced";
-    line.setAttribute("role", "alert");
-    line.textContent =
-      "The proxy that this page came through has moved it and does not pass on where to, so nothing on it works. " +
-      `It must send, with every request, the header X-Forwarded-Host: ${location.host}${folder(location)}`;
-    document.body.prepend(line);
-  }
-  document.addEventListener("DOMContentLoaded", checkPlace);
 
   const onLoad = { holdAddress, followRun, describeChart };
   const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
