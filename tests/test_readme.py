@@ -1,12 +1,14 @@
-"""The README's Python runs as it stands, and its front matter is a Space's."""
+"""The READMEs' code runs as it stands, their links lead somewhere, and the front matter is a Space's."""
 
 import json
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import gradio
+import pytest
 import yaml
 
 import lmdemo
@@ -20,7 +22,7 @@ from lmdemo.server.gradio_queue import MAILBOXES, UNREAD
 from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION
 from lmdemo.ui import query
 from lmdemo.ui.embed import snippet
-from readme import PRINTED_ADDRESS, README, block
+from readme import PRINTED_ADDRESS, README, READMES, TOP, block
 
 
 def output(*command: str) -> str:
@@ -64,9 +66,9 @@ def test_the_snippets_in_the_readme_are_what_the_builder_writes() -> None:
 
 
 def test_the_addresses_in_the_readme_ask_for_something() -> None:
-    first, second = re.findall(r"^    (http://127\.0\.0\.1:7860/\S+)$", README, re.MULTILINE)
-    assert query.writing(first, lmdemo.VARIANTS, "").run
-    assert query.measuring(second, lmdemo.VARIANTS, 20_000).run
+    *writing, measuring = re.findall(r"^    (http://127\.0\.0\.1:7860/\S+)$", README, re.MULTILINE)
+    assert [query.writing(address, lmdemo.VARIANTS, "").run for address in writing] == [True, True]
+    assert query.measuring(measuring, lmdemo.VARIANTS, 20_000).run
 
 
 def test_every_command_in_the_readme_is_one() -> None:
@@ -91,7 +93,7 @@ def test_what_the_readme_says_of_publishing_is_what_the_code_does() -> None:
 
 
 def test_the_front_matter_is_valid_and_names_what_is_pinned() -> None:
-    card = yaml.safe_load(README.split("---")[1])
+    card = yaml.safe_load(TOP.split("---")[1])
     assert card["sdk"] == "gradio"
     assert card["sdk_version"] == gradio.__version__
     assert f"gradio=={gradio.__version__}" in (ROOT / "requirements.txt").read_text()
@@ -102,12 +104,28 @@ def test_the_front_matter_is_valid_and_names_what_is_pinned() -> None:
     assert {card["colorFrom"], card["colorTo"]} <= set("red yellow green blue indigo purple pink gray".split())
 
 
-def test_every_file_and_section_the_readme_links_is_there() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
-    titles = re.findall(r"^#{2,} (.*)$", README, re.MULTILINE)
-    sections = {"#" + re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+def sections(text: str) -> set[str]:
+    """The anchors of its titles, as GitHub and the Hub make them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_and_section_a_readme_links_is_there(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", READMES[path])
     assert links
-    assert [link for link in links if link not in sections and not (ROOT / link).is_file()] == []
+    for link in links:
+        name, _, section = link.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.is_file(), link
+        assert not section or section in sections(file.read_text(encoding="utf-8")), link
+
+
+def test_the_top_is_a_card_and_leads_to_all_the_others() -> None:
+    assert len(TOP.encode()) <= 7_000
+    top, *others = (path.relative_to(ROOT).as_posix() for path in READMES)
+    assert top == "README.md"
+    assert [path for path in others if f"]({path})" not in TOP] == []
 
 
 def test_what_proves_a_way_to_use_it_is_there() -> None:
@@ -117,11 +135,11 @@ def test_what_proves_a_way_to_use_it_is_there() -> None:
     assert len(rows) >= 11
     for row in rows:
         *_, proofs = row.split("|")
-        named = re.findall(r"\[([\w.]+)\]\((tests/\S+\.py)\)", proofs)
+        named = re.findall(r"\[([\w.]+)\]\((\S+\.py)\)", proofs)
         assert named, row
         for name, path in named:
-            assert (ROOT / path).is_file(), path
-            assert path.endswith(f"/{name}") or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+            file = ROOT / "tests" / path
+            assert file.name == name or f"def {name}(" in file.read_text(encoding="utf-8"), name
 
 
 def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:

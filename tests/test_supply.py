@@ -18,6 +18,7 @@ from packaging.version import Version
 from audit import Audit, audit
 from closure import closure, licence, pins
 from lmdemo.bench import ROOT
+from readme import README
 
 RUNTIME, TOOLS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
 MEASURING = ROOT / "lmdemo" / "bench"  # needs the tools too, as the README says
@@ -77,7 +78,7 @@ def test_what_the_measurements_import_is_declared() -> None:
 
 
 def test_the_licences_in_the_readme_are_those_installed() -> None:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Licence\n")[1]
+    section = README.split("\n## Licence\n")[1]
     rows = re.findall(r"^\| ([a-z0-9-]+) (\S+) \| (.+) \|$", section, re.MULTILINE)
     assert rows == [(name, version, licence(distribution(name))) for name, version in pins().items()]
     for name, stated in EXPLAINED.items():

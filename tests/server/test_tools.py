@@ -18,8 +18,8 @@ import pytest
 from endpoints import LONG, begin, following, left_to_compute
 from lmdemo.bench import ROOT, running_app
 from lmdemo.server import tools
+from readme import README
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = ROOT / ".venv" / "mcp"
 PATH = "/gradio_api/mcp/"
 

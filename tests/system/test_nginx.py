@@ -21,9 +21,10 @@ from playwright.sync_api import Page, expect
 
 import lmdemo
 from browsing import Visitor, assert_grows, look_until
-from lmdemo.bench import ROOT, running_app
+from lmdemo.bench import running_app
 from lmdemo.server.queue_limits import PER_ADDRESS_UNREAD
 from lmdemo.ui import embed, query
+from readme import README
 from waiting import wait_until
 
 PATH = "/demo/lm"
@@ -125,7 +126,7 @@ def answers(place: str) -> bool:
 
 def configuration(port: int, replicas: tuple[str, str]) -> str:
     """The README's file, at addresses that are free here."""
-    (text,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (text,) = re.findall(r"```nginx\n(.*?)```", README, re.DOTALL)
     assert text.count(PATH) == 4  # the README counts them
     here = {
         "listen 80;": f"listen 127.0.0.1:{port};",
