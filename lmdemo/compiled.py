@@ -16,9 +16,10 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
+
+from lmdemo.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,6 @@ class Compiled:
 
 class _NoLibraryError(Exception):
     """Its text is the sentence."""
-
-
-@cache
-def compiled() -> Compiled:
-    """The library of this process; where it was never built on this machine, after the seconds that takes."""
-    return build(os.environ)
 
 
 def build(environment: Mapping[str, str]) -> Compiled:
@@ -134,3 +129,7 @@ def _run(command: list[str], environment: Mapping[str, str]) -> str:
         log.info("The kernel was not built: %s %s", error, getattr(error, "stderr", ""))
         raise _NoLibraryError("The C compiler here cannot build the kernel.") from None
     return done.stdout
+
+
+# the library of this process; where it was never built on this machine, after the seconds that takes
+compiled: Once[Compiled] = Once(lambda: build(os.environ))

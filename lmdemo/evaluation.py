@@ -207,11 +207,6 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause:
         )
 
 
-def log_softmax_(logits: Tensor) -> Tensor:
-    """Logits (rows, ntoken) as log-probabilities, in place: no second copy of the largest tensor there is."""
-    return torch.ops.aten._log_softmax.out(logits, 1, False, out=logits)
-
-
 class _Reading:
     """One model on its way through the slice."""
 
@@ -237,10 +232,9 @@ class _Reading:
             while self.position < end:
                 pause()
                 data = self.ids[self.position : min(self.position + self.window, end)]  # (T,)
-                for logits in self.runner.read(data):  # (rows, ntoken)
-                    targets = self.ids[self.position + 1 : self.position + 1 + len(logits)].unsqueeze(1)
-                    total -= log_softmax_(logits).gather(1, targets).sum(dtype=torch.float64)
-                    self.position += len(logits)
+                targets = self.ids[self.position + 1 : self.position + 1 + len(data)]
+                total += self.runner.losses(data, targets).sum(dtype=torch.float64)
+                self.position += len(data)
             self.total += total.item()
         seconds = time.perf_counter() - began
         self.seconds += seconds

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lmdemo.evaluation import check_ids, exp, log_softmax_
-from lmdemo.inference import Pause, Runner, go_on, runner
+from lmdemo.evaluation import check_ids, exp
+from lmdemo.inference import Pause, Runner, go_on, log_softmax_, runner
 from lmdemo.inputs import some_models
 
 RESAMPLES = 1_000

@@ -11,11 +11,11 @@ to a thread.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 from lmdemo import onednn
@@ -39,6 +39,7 @@ class Runner:
     def __init__(self, model: nn.Module) -> None:
         self.model = model.eval()
         self.hidden = model.init_hidden(1)
+        self._scales_windows = isinstance(model.decoder, DynamicQuantizedLinear)
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
@@ -50,6 +51,12 @@ class Runner:
         output = self._lstm_outputs(ids)  # (T, nhid)
         for piece in pieces(len(output)):
             yield self._decode(output[piece], output)
+
+    def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Read a window ids (T,); -ln p (T,) of the targets (T,), the words that follow."""
+        after = targets.unsqueeze(1).split(ROWS)
+        found = (log_softmax_(logits).gather(1, rows) for logits, rows in zip(self.read(ids), after, strict=True))
+        return torch.cat([each.squeeze(1) for each in found]).neg_()
 
     def prepare_reading(self, lengths: Iterable[int]) -> None:
         """Find out now what reading windows of these lengths would find out at first, so that no timing pays for it."""
@@ -64,9 +71,9 @@ class Runner:
         output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)
         return output.squeeze(1)  # (T, nhid)
 
-    def _decode(self, rows: Tensor, _window: Tensor) -> Tensor:
+    def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
         """Logits (n, ntoken) of rows (n, nhid) of a window's outputs (T, nhid)."""
-        return self.model.decoder(rows)
+        return of_window(self.model.decoder, rows, window) if self._scales_windows else self.model.decoder(rows)
 
 
 class PackedRunner(Runner):
@@ -142,26 +149,41 @@ def _rows_decoder(model: nn.Module) -> RowsDecoder:
 
 
 def engine_decode(decoder: DynamicQuantizedLinear, rows: Tensor, window: Tensor) -> Tensor:
+    """Logits (n, ntoken) of rows (n, nhid) of a window (T, nhid) by the engine, without the module around it."""
+    weights = decoder._packed_params._packed_params
+    return of_window(lambda inputs: _linear(inputs, weights, True), rows, window)  # reduce_range, as the module has it
+
+
+def of_window(decode: Callable[[Tensor], Tensor], rows: Tensor, window: Tensor) -> Tensor:
     """Logits (n, ntoken) of rows (n, nhid) of a window (T, nhid), quantized with the scale of the window.
 
     The engine takes the scale from the extremes of a call: two rows, one of the least and one of the greatest value
     of the whole window, go along with a piece of it. One row could not hold both at nhid 1.
     """
-    weights = decoder._packed_params._packed_params
     if len(rows) == len(window):
-        return _linear(rows, weights, True)  # reduce_range, as the module has it
+        return decode(rows)
     extremes = torch.stack(torch.aminmax(window)).unsqueeze(1).expand(2, rows.shape[1])
-    return _linear(torch.cat([rows, extremes]), weights, True)[:-2]
+    return decode(torch.cat([rows, extremes]))[:-2]
+
+
+def log_softmax_(logits: Tensor) -> Tensor:
+    """Logits (rows, ntoken) as log-probabilities, in place: no second copy of the largest tensor there is."""
+    return torch.ops.aten._log_softmax.out(logits, 1, False, out=logits)
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """A model that has a runner of its own."""
+
+    def start(self) -> Runner:
+        """It, with the hidden state of a text's beginning."""
 
 
 def runner(model: nn.Module) -> Runner:
-    """The fastest runner for `model`, with the hidden state of a text's beginning."""
+    """The runner of a model of the table, with the hidden state of a text's beginning.
+
+    As a reader of the tutorial runs it, through its modules; a packed one by the ways that were fastest here.
+    """
     if isinstance(model, PackedLSTMModel):
         return PackedRunner(model)
-    if (
-        isinstance(getattr(model, "rnn", None), DynamicQuantizedLSTM)
-        and isinstance(model.decoder, DynamicQuantizedLinear)
-        and model.rnn.dtype == model.decoder._packed_params.dtype == torch.qint8
-    ):
-        return QuantizedRunner(model)
-    return Runner(model)
+    return model.start() if isinstance(model, Starts) else Runner(model)

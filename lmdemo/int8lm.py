@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lmdemo.choosing import ROWS, pieces
 from lmdemo.errors import VariantError
+from lmdemo.inference import PREFILL, Pause
 from lmdemo.model import Hidden
 
 GROUP, CHUNK = 128, 64  # as in int8lm.c
@@ -122,6 +123,11 @@ class Int8LMRunner:
         """The state after what was read, which the next words overwrite."""
         return self._h, self._c
 
+    @hidden.setter
+    def hidden(self, state: Hidden) -> None:
+        for mine, given in zip(self.hidden, state, strict=True):
+            mine.copy_(given)
+
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten.
 
@@ -142,9 +148,9 @@ class Int8LMRunner:
         """Read a window ids (T,); the logits after each word in pieces (rows, ntoken), which may be overwritten.
 
         Raises:
-            ValueError: as `prefill`.
+            ValueError: these are not words of the vocabulary in a tensor of one dimension.
         """
-        self.prefill(ids)
+        self._run(ids)
         logits = torch.empty(min(ROWS, len(ids)), self._lm.config.ntoken)
         for piece in pieces(len(ids)):
             count = piece.stop - piece.start
@@ -155,22 +161,27 @@ class Int8LMRunner:
         """Read a window ids (T,); -ln p (T,) of the targets (T,), the words that follow. No logits are stored.
 
         Raises:
-            ValueError: as `prefill`, for ids and targets, or these are not as many.
+            ValueError: as `read`, for ids and targets, or these are not as many.
         """
         if ids.shape != targets.shape:
             raise ValueError("There is one target for each word.")
         targets = self._checked(targets)
-        self.prefill(ids)
+        self._run(ids)
         losses = torch.zeros(len(ids))
         self._library.losses(self._model, self._text, targets.data_ptr(), len(ids), losses.data_ptr())
         return losses
 
-    def prefill(self, ids: Tensor) -> None:
+    def prefill(self, ids: Tensor, pause: Pause) -> None:
         """Read ids (T,), a prompt, for the hidden state alone: no logits are made.
 
         Raises:
-            ValueError: these are not words of the vocabulary in a tensor of one dimension.
+            ValueError: as `read`.
         """
+        for piece in self._checked(ids).split(PREFILL):
+            pause()
+            self._run(piece)
+
+    def _run(self, ids: Tensor) -> None:
         embedded = self._lm.encoder(self._checked(ids)).contiguous()  # (T, ninp)
         self._room_for(len(ids))
         self._library.run(self._model, self._text, embedded.data_ptr(), len(ids))

@@ -15,10 +15,11 @@ from typing import TypeVar
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
+from lmdemo.compiled import compiled
 from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.generation import Generation, GenerationSettings, write
-from lmdemo.inference import Pause, go_on
+from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
 from lmdemo.machine import Machine, this_machine
 from lmdemo.memory import give_back
@@ -100,6 +101,11 @@ class Lab:
         return self._built
 
     @property
+    def built(self) -> dict[str, nn.Module]:
+        """Those of `models` that are built so far."""
+        return dict(self._built)
+
+    @property
     def sizes(self) -> dict[str, Size]:
         """The size of each of `models`; measured now, if they are not yet."""
         return self._measure_sizes()
@@ -158,6 +164,7 @@ class Lab:
         """Begin to compute the first results in the background; whether that was not begun before."""
         begins = self._unstarted.acquire(blocking=False)
         if begins:
+            threading.Thread(target=compiled, name="kernel", daemon=True).start()  # seconds, where it never was built
             threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
         return begins
 
@@ -210,10 +217,13 @@ class Lab:
         give_back()
 
     def _first_evaluation(self) -> Evaluation:
-        """Of the default variants, when the limits of this machine are known."""
+        """Of the default variants, when the limits of this machine are known, and every variant's fastest ways."""
         sizes = self.sizes
         with self._turn:
             self.limits = limits(self.checkpoint.config, sizes)
+        for model in self.models.values():
+            with self._turn:
+                runner(model).prepare_reading([DEFAULT_WINDOW])
         measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.variants]
         return _last(self.evaluate(min(DEFAULT_TOKENS, self.available_tokens), variants=measured))
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 import lmdemo
 from lmdemo.choosing import ROWS, pieces
-from lmdemo.inference import PackedRunner, QuantizedRunner, Runner, engine_decode, go_on, runner
+from lmdemo.inference import PackedRunner, Runner, engine_decode, go_on, runner
 from lmdemo.onednn import Int8Linear, activation_scale
 from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_int8 import PackedInt8Runner
 
 IDS = torch.arange(3, 3 + 13 * 230, 13)
 
@@ -26,7 +27,8 @@ def test_each_kind_of_model_has_its_runner(models: dict[str, torch.nn.Module]) -
     kinds = {name: type(runner(model)) for name, model in models.items()}
     assert kinds.pop("fp32") is Runner
     assert kinds.pop("fp32-packed") is PackedRunner
-    assert set(kinds.values()) == {QuantizedRunner}
+    assert kinds.pop("int8-packed") is PackedInt8Runner
+    assert set(kinds.values()) == {Runner}
 
 
 @pytest.mark.parametrize("name", list(lmdemo.VARIANTS))

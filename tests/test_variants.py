@@ -12,7 +12,7 @@ import lmdemo
 from lmdemo import roofline, variants
 from lmdemo.variants import Variant, available, is_quantized, quantized_weights
 
-NAMES = ["fp32", "fp32-packed", "int8", "int8-per-channel", "int8-embedding", "int4-embedding"]
+NAMES = ["fp32", "fp32-packed", "int8", "int8-packed", "int8-per-channel", "int8-embedding", "int4-embedding"]
 
 
 def test_int8_replaces_lstm_and_linear_and_leaves_the_embedding(tiny: lmdemo.LSTMModel) -> None:
@@ -91,6 +91,7 @@ def test_the_tutorials_model_has_the_tutorials_sizes_and_the_embedding_shrinks_o
         "fp32": 113.9,
         "fp32-packed": 113.9,
         "int8": 79.7,
+        "int8-packed": 79.7,
         "int8-per-channel": 80.4,
         "int8-embedding": 28.9,
         "int4-embedding": 20.4,

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import OnnxModel, onnx_models
-from lmdemo.evaluation import FEWEST_BLOCKS, Interval, evaluate, log_softmax_, median_interval
+from lmdemo.evaluation import FEWEST_BLOCKS, Interval, evaluate, median_interval
 from lmdemo.generation import generate
+from lmdemo.inference import log_softmax_
 from lmdemo.lab import DEFAULT_WINDOW
 from lmdemo.model import LSTMModel
 from lmdemo.sampling import Sampler, SharedNoise

@@ -8,6 +8,7 @@ from lmdemo import variants
 from lmdemo.checkpoint import ASSETS
 from lmdemo.lab import Lab
 from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.ui import export, markup, prose
 from lmdemo.ui.controls import text_button
 from lmdemo.ui.events import Components, Update
@@ -42,12 +43,16 @@ def build(lab: Lab) -> Components:
 
 def draw(lab: Lab) -> Update:
     """What each variant is, the scales and zero points of int8, and these to hand out, for the model in service."""
-    models = lab.chosen([name for name in (prose.FAIR, "int8") if name in lab.variants])
-    packed = models.get(prose.FAIR)
+    models = lab.chosen(["int8"])
     weights = variants.quantized_weights(models["int8"])
-    chosen = prose.choices(packed) if isinstance(packed, PackedLSTMModel) else ""
+    chosen, reasons = [], dict(lab.unavailable)
+    for name, model in lab.built.items():
+        if isinstance(model, PackedLSTMModel | PackedInt8Model):
+            chosen.append(prose.choices(name, model))
+        if isinstance(model, PackedInt8Model):
+            reasons[name] = model.problem
     return {
-        "variants_list": markup.variants_list(variants.VARIANTS, chosen, lab.unavailable),
+        "variants_list": markup.variants_list(variants.VARIANTS, " ".join(chosen), reasons),
         "weights": markup.weights_table(weights),
         "weights_texts": export.weights(weights),
     }

@@ -198,7 +198,7 @@ def _level(level: float) -> str:
 
 
 def variants_list(descriptions: Mapping[str, str], chosen: str, unavailable: Mapping[str, str]) -> Markup:
-    """What each variant is, what fp32-packed chose here, and why some are not to be had."""
+    """What each variant is, what the packed ones chose here, and what some have to do without."""
     item = Markup('<dt style="--variant:var(--{name})">{name}</dt><dd>{text} {reason}</dd>')
     items = Markup().join(
         item.format(name=name, text=" ".join(text.split()), reason=unavailable.get(name, ""))

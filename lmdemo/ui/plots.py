@@ -20,6 +20,7 @@ COLOURS = {
     "fp32": "#2f7ec7",
     "fp32-packed": "#14a0ad",
     "int8": "#d9730d",
+    "int8-packed": "#b8322a",
     "int8-per-channel": "#b0539b",
     "int8-embedding": "#23976a",
     "int4-embedding": "#8c8a1e",

@@ -9,6 +9,7 @@ from lmdemo.fidelity import GATES, Estimate, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
 from lmdemo.variants import BASELINE, FAIR
@@ -206,14 +207,14 @@ def signed(value: float, digits: int) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
-def choices(model: PackedLSTMModel) -> str:
-    """What fp32-packed chose on this machine."""
+def choices(name: str, model: PackedLSTMModel | PackedInt8Model) -> str:
+    """What a packed variant has chosen on this machine so far."""
     parts = [
         f"{choice.work}: {choice.chosen}, {choice.seconds[choice.chosen] * 1e3:.2g} ms"
         + ("" if choice.chosen == "stock" else f" against {choice.seconds['stock'] * 1e3:.2g} ms")
         for choice in model.choices
     ]
-    return f"Chosen here for fp32-packed by a short measurement: {'; '.join(parts)}."
+    return f"Chosen here for {name} by a short measurement: {'; '.join(parts)}." if parts else ""
 
 
 def unavailable(reasons: Mapping[str, str]) -> str:

@@ -1,0 +1,99 @@
+"""int8-packed is int8 by whichever way was fastest, and says which; without a compiler too."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import lmdemo
+from lmdemo import packed_int8
+from lmdemo.choosing import ROWS
+from lmdemo.compiled import Compiled
+from lmdemo.inference import Runner, go_on
+from lmdemo.once import Once
+from lmdemo.packed_int8 import KERNEL, MODULES, OPERATORS, PackedInt8Model
+
+IDS = torch.arange(3, 3 + 13 * 231, 13)
+
+
+def packed(model: lmdemo.LSTMModel) -> PackedInt8Model:
+    return lmdemo.build_variants(model, ["int8-packed"])["int8-packed"]
+
+
+def test_its_ways_are_the_modules_the_operators_and_the_kernel(tiny: lmdemo.LSTMModel) -> None:
+    model = packed(tiny)
+    assert list(model.ways()) == [MODULES, OPERATORS, KERNEL]
+    assert model.problem == ""
+
+
+def test_it_keeps_the_state_dict_and_the_bytes_of_int8(tiny: lmdemo.LSTMModel) -> None:
+    int8, model = lmdemo.build_variants(tiny, ["int8"])["int8"], packed(tiny)
+    assert list(model.state_dict()) == list(int8.state_dict())
+    before = lmdemo.serialized_size(model)
+    model.start().prepare_reading([25])
+    assert lmdemo.serialized_size(model) == before == lmdemo.serialized_size(int8)
+
+
+def test_it_chooses_when_it_is_run_once_for_windows_of_about_a_length(tiny: lmdemo.LSTMModel) -> None:
+    model = packed(tiny)
+    assert model.choices == ()
+    threads = [threading.Thread(target=lambda: model.start().prepare_reading([1, 25, 32, 200, 1000])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [choice.work for choice in model.choices] == ["int8, one word", "int8, 32 words", f"int8, {ROWS} words"]
+    for choice in model.choices:
+        assert KERNEL in choice.seconds  # its output is stock's
+        assert choice.seconds[choice.chosen] == min(choice.seconds.values())
+
+
+@pytest.mark.parametrize("ways", [(KERNEL, OPERATORS), (OPERATORS, KERNEL), (MODULES, KERNEL), (KERNEL, MODULES)])
+def test_a_text_goes_on_in_another_way(
+    bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch, ways: tuple[str, str]
+) -> None:
+    model = packed(bundled.model)
+    monkeypatch.setattr(model, "way", lambda words: ways[words > 1])
+    running, stock = model.start(), Runner(model)
+    with torch.inference_mode():
+        for turn in (0, 50, 100):
+            running.prefill(IDS[turn : turn + 20], go_on)
+            stock.prefill(IDS[turn : turn + 20], go_on)
+            assert torch.allclose(running.step(7), stock.step(7), atol=1e-4)
+            window = IDS[turn + 20 : turn + 45]
+            after = IDS[turn + 21 : turn + 46]
+            assert torch.allclose(running.losses(window, after), stock.losses(window, after), atol=1e-4)
+            found, expected = (torch.cat([piece.clone() for piece in one.read(window)]) for one in (running, stock))
+            assert torch.allclose(found, expected, atol=1e-4)
+            assert all(map(torch.equal, running.hidden, stock.hidden))
+
+
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> str:
+    sentence = "There is no C compiler here to build the kernel with."
+    monkeypatch.setattr(packed_int8, "compiled", Once(lambda: Compiled(None, sentence)))
+    return sentence
+
+
+def too_many_bits(monkeypatch: pytest.MonkeyPatch) -> str:
+    sentence = "The kernel cannot hold this quantized engine's 8-bit activations on this processor."
+
+    def refuses(*_: object) -> None:
+        raise lmdemo.VariantError(sentence)
+
+    monkeypatch.setattr(packed_int8, "Int8LM", refuses)
+    return sentence
+
+
+@pytest.mark.parametrize("lacks", [no_compiler, too_many_bits])
+def test_without_the_kernel_the_other_ways_serve_and_a_sentence_says_so(
+    tiny: lmdemo.LSTMModel,
+    monkeypatch: pytest.MonkeyPatch,
+    lacks: Callable[[pytest.MonkeyPatch], str],
+) -> None:
+    sentence = lacks(monkeypatch)
+    model = packed(tiny)
+    with torch.inference_mode():
+        assert torch.equal(model.start().step(3), Runner(model).step(3))
+    assert list(model.ways()) == [MODULES, OPERATORS]
+    assert model.problem == sentence
