@@ -128,6 +128,23 @@ def test_the_top_is_a_card_and_leads_to_all_the_others() -> None:
     assert [path for path in others if f"]({path})" not in TOP] == []
 
 
+def test_every_variant_is_explained_at_the_top() -> None:
+    table = TOP.partition("| variant | what it is |\n")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[1:] for name in re.findall(r"`(.+?)`", row.split("|")[1])]
+    assert named == list(lmdemo.VARIANTS)
+
+
+def test_the_three_figures_are_those_that_were_measured() -> None:
+    measured = READMES[ROOT / "lmdemo" / "bench" / "README.md"]
+    ((speed, before, after),) = re.findall(
+        r"int8 ÷ fp32 speed \| ([\d.]+) .*\n.*loss fp32 and int8 \| ([\d.]+) and ([\d.]+) nats", measured
+    )
+    rise = f"{float(after) / float(before) - 1:.2%}"
+    assert f"read {float(speed):.1f} times as fast, and raises its loss by {rise}." in " ".join(TOP.split())
+    assert f"| {before} → {after} |" in measured
+    assert f"| {speed} times as fast |" in measured
+
+
 def test_what_proves_a_way_to_use_it_is_there() -> None:
     table = README.partition("## Ways to use it\n")[2].partition("\n## ")[0]
     head, _, *rows = re.findall(r"^\|(.*)\|$", table, re.MULTILINE)
