@@ -17,9 +17,9 @@ from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.publish import MEASURED_WORDS
-from lmdemo.server import bodies, health, jobs
-from lmdemo.server.gradio_queue import MAILBOXES, UNREAD
-from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_SESSION
+from lmdemo.server import bodies, connections, health, jobs, rates
+from lmdemo.server.gradio_queue import GRACE, MAILBOXES, UNREAD, UNREAD_BYTES
+from lmdemo.server.queue_limits import IN_ALL, PER_ADDRESS, PER_ADDRESS_SECONDS, PER_ADDRESS_UNREAD, PER_SESSION
 from lmdemo.ui import query
 from lmdemo.ui.embed import snippet
 from readme import PRINTED_ADDRESS, README, READMES, TOP, block
@@ -165,6 +165,10 @@ def test_the_limits_in_the_readme_are_the_ones_that_hold() -> None:
         f"| {IN_ALL} in all, {PER_ADDRESS} from one address, {PER_SESSION} from one page;",
         f"| kept for the {MAILBOXES} sessions that asked last; of one with over {UNREAD} messages unread",
         f"| {jobs.LONGEST:g} s, or what `LMDEMO_MAX_SECONDS` says;",
+        f"| {rates.PER_SECOND:g} a second from one address, after {rates.AT_ONCE:,.0f} at once;",
+        f"closed after {connections.HEAD_PATIENCE:g} s without a whole request head",
+        f"begins when it is read; {GRACE:g} s without a reader, or {UNREAD_BYTES / 1e6:g} MB unread, end it;",
+        f"{PER_ADDRESS_UNREAD} such places and {PER_ADDRESS_SECONDS:g} s of computing an address |",
         f"| {bodies.MAX_BYTES // 1024} KB, read no further;",
         f"more often than every {health.FRESH:g} s",
     ):
