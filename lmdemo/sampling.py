@@ -9,6 +9,7 @@ logits differ enough to tip the choice. The softmax itself is never needed.
 Reference: Maddison, Tarlow, Minka 2014, "A* Sampling", arXiv:1411.0030, section 2
 """
 
+import math
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,16 +22,38 @@ KEPT_BYTES = 64 * 2**20  # of noise that one variant has met and another has not
 # Below it greedy is meant. Noise lies between -2.9 and 22.9, so at this temperature it moves logits against one
 # another by less than 3e-8, which float32 cannot tell at a logit of 1; and 1 / T comes to infinity not far below.
 COLDEST = 1e-9
+LARGE = 4.0  # noise above it is one in 55
+LARGE_BITS = np.uint32(-math.expm1(-math.exp(-LARGE)) * 2.0**32)  # fewer have it
+# By how much a word without large noise may seem to lose and still win: what rounding does, near 1 and in proportion.
+DOUBT, DOUBT_SHARE = 1e-3, 1e-6
 
 
-def noise(seed: int, position: int, size: int) -> np.ndarray:
+class Noise:
     """Gumbel noise (size,) float32 for one position; the same arguments give the same numbers.
 
-    e = -ln(1 - v) with v uniform in steps of 2^-32, drawn as raw bits: half the time of numpy's own exponentials.
-    The noise that decides is large, so e is small, and there a float32 v is exact to a step: a word's chance is
-    right to a few parts in 10^10, and no draw is infinite.
+    g = -ln e, e = -ln(1 - v), v uniform in steps of 2^-32, drawn as raw bits: half the time of numpy's own
+    exponentials. The noise that decides is large, so e is small, and there a float32 v is exact to a step: a word's
+    chance is right to a few parts in 10^10, and no draw is infinite.
+
+    The logarithms take longer than the bits, and few of them can decide. The fewer the bits, the larger the noise: the
+    words whose noise is above `LARGE` are known from the bits alone, and any other word's is only worked out on demand.
     """
-    bits = np.random.SFC64([seed, position]).random_raw((size + 1) // 2).view(np.uint32)[:size]
+
+    def __init__(self, seed: int, position: int, size: int) -> None:
+        self._bits = np.random.SFC64([seed, position]).random_raw((size + 1) // 2).view(np.uint32)[:size]
+        self.large = np.flatnonzero(self._bits < LARGE_BITS)  # the words above `LARGE`, in order
+        self.of_large = self.at(self.large)
+
+    def at(self, words: np.ndarray) -> np.ndarray:
+        """That of words (n,)."""
+        return _gumbel(self._bits[words])
+
+    def values(self) -> np.ndarray:
+        """That of every word (size,)."""
+        return _gumbel(self._bits)
+
+
+def _gumbel(bits: np.ndarray) -> np.ndarray:
     values = bits.astype(np.float32)
     values *= np.float32(-(2.0**-32))
     values -= np.float32(2.0**-33)  # never 0, of which e would be 0 and the noise infinite
@@ -42,7 +65,7 @@ def noise(seed: int, position: int, size: int) -> np.ndarray:
 class Drawn(NamedTuple):
     """The noise of a position, and what it cost; one is made for every word."""
 
-    noise: np.ndarray  # (size,)
+    noise: Noise
     seconds: float  # to draw it
     spent: float  # seconds of the call that gave it: all of a batch, or nothing
 
@@ -57,7 +80,7 @@ class SharedNoise:
     def __init__(self, seed: int, size: int, variants: int, words: int) -> None:
         self.seed, self.size, self.words = seed, size, words
         self._at = [0] * variants  # the position that each variant has come to
-        self._kept: dict[int, tuple[np.ndarray, float]] = {}  # noise and the seconds it took, by position
+        self._kept: dict[int, tuple[Noise, float]] = {}  # noise and the seconds it took, by position
         self._most = KEPT_BYTES // (4 * size)  # positions
 
     def take(self, variant: int, position: int) -> Drawn:
@@ -74,7 +97,7 @@ class SharedNoise:
             drawn, seconds = self._draw(position)
         return Drawn(drawn, seconds, time.perf_counter() - began)
 
-    def _draw(self, position: int) -> tuple[np.ndarray, float]:
+    def _draw(self, position: int) -> tuple[Noise, float]:
         slowest = min(self._at)
         self._kept = {place: kept for place, kept in self._kept.items() if place >= slowest}
         room = max(0, self._most - len(self._kept))
@@ -83,9 +106,9 @@ class SharedNoise:
             self._kept[ahead] = first if ahead == position else self._timed(ahead)
         return first
 
-    def _timed(self, position: int) -> tuple[np.ndarray, float]:
+    def _timed(self, position: int) -> tuple[Noise, float]:
         began = time.perf_counter()
-        drawn = noise(self.seed, position, self.size)
+        drawn = Noise(self.seed, position, self.size)
         return drawn, time.perf_counter() - began
 
 
@@ -102,21 +125,36 @@ class Sampler:
         """Whether `pick` looks at the noise."""
         return self.temperature > 0
 
-    def pick(self, logits: Tensor, shared: np.ndarray | None = None) -> int:
+    def pick(self, logits: Tensor, noise: Noise | None = None) -> int:
         """The id of a word from logits (ntoken,), which are overwritten, and the noise (ntoken,) of its position.
 
-        A greedy sampler needs no noise, and ignores it.
+        It is the first word where logits / temperature + noise is greatest. A greedy sampler needs no noise, and
+        ignores it.
         """
         scores = logits.numpy()
         for word in self.banned:
             scores[word] = -np.inf
-        if shared is None or not self.needs_noise:
+        if noise is None or not self.needs_noise:
             return int(scores.argmax())
-        if not 0 < self.top_k < len(scores):
-            if self.temperature != 1:
-                scores *= np.float32(1 / self.temperature)
-            scores += shared
-            return int(scores.argmax())
-        likeliest, words = logits.topk(self.top_k)
-        words = words.numpy()
-        return int(words[(likeliest.numpy() / self.temperature + shared[words]).argmax()])
+        if 0 < self.top_k < len(scores):
+            likeliest, words = logits.topk(self.top_k)
+            words = words.numpy()
+            return int(words[(likeliest.numpy() / self.temperature + noise.at(words)).argmax()])
+        return self._of_all(scores, noise)
+
+    def _of_all(self, scores: np.ndarray, noise: Noise) -> int:
+        """The best of the words with large noise, unless one of those that can still win is better."""
+        scale = np.float32(1 / self.temperature)
+        best, word = _best(scores[noise.large] * scale + noise.of_large, noise.large)
+        doubt = LARGE + DOUBT + DOUBT_SHARE * abs(best) if math.isfinite(best) else math.inf
+        near = np.flatnonzero(scores >= np.float32((best - doubt) * self.temperature))
+        other, candidate = _best(scores[near] * scale + noise.at(near), near)
+        return candidate if other > best or (other == best and candidate < word) else word
+
+
+def _best(scores: np.ndarray, words: np.ndarray) -> tuple[float, int]:
+    """The greatest score and its first word; of no words, minus infinity and 0."""
+    if not len(scores):
+        return -math.inf, 0
+    first = scores.argmax()
+    return float(scores[first]), int(words[first])

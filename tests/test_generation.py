@@ -8,7 +8,7 @@ import torch
 
 import lmdemo
 from lmdemo.generation import Generation, Writing
-from lmdemo.sampling import noise
+from lmdemo.sampling import Noise
 
 
 def last(snapshots: Iterator[Generation]) -> Generation:
@@ -30,7 +30,7 @@ def test_the_text_is_a_literal_loop_over_the_model(tiny: lmdemo.LSTMModel, words
     for position in range(30):
         logits = tiny(torch.tensor(ids).unsqueeze(1), tiny.init_hidden(1))[0][-1, 0]
         logits[words.id("<unk>")] = -math.inf
-        ids.append(int((logits.detach().numpy() / 0.8 + noise(9, position, 50)).argmax()))
+        ids.append(int((logits.detach().numpy() / 0.8 + Noise(9, position, 50).values()).argmax()))
         written.append(words.words[ids[-1]])
     assert final.writings["fp32"].words == tuple(written)
 

@@ -15,7 +15,7 @@ from lmdemo.choosing import ROWS
 from lmdemo.compiled import compiled
 from lmdemo.inference import PREFILL, Runner, go_on
 from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
-from lmdemo.sampling import Sampler, noise
+from lmdemo.sampling import Noise, Sampler
 
 KINDS = ("int8", "int8-per-channel", "int8-embedding")
 SHAPES = [
@@ -78,7 +78,7 @@ def test_it_writes_the_words_of_stock_int8(models: dict[str, nn.Module], kind: s
         for position in range(100):
             expected, found = stock.step(word).clone(), ours.step(word).clone()
             equal = equal and torch.allclose(found, expected, rtol=0, atol=1e-4)
-            drawn = noise(seed, position, len(expected))
+            drawn = Noise(seed, position, len(expected))
             word, other = sampler.pick(expected, drawn), sampler.pick(found, drawn)
             equal = equal and word == other
         texts += equal

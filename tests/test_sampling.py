@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmdemo import sampling
-from lmdemo.sampling import Sampler, SharedNoise, noise
+from lmdemo.sampling import Noise, Sampler, SharedNoise
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0])
 
 
 def _counts(sampler: Sampler, draws: int) -> np.ndarray:
-    picks = [sampler.pick(LOGITS.clone(), noise(3, position, 5)) for position in range(draws)]
+    picks = [sampler.pick(LOGITS.clone(), Noise(3, position, 5)) for position in range(draws)]
     return np.bincount(picks, minlength=len(LOGITS))
 
 
@@ -45,14 +45,14 @@ def test_temperature_zero_takes_the_likeliest_word() -> None:
 def test_a_temperature_near_zero_takes_the_likeliest_word_too(temperature: float, top_k: int) -> None:
     sampler = Sampler(temperature, top_k)
     logits = torch.tensor([-3.0, 1.0, 12.0, 9.0, 11.9])
-    picks = {sampler.pick(logits.clone(), noise(3, position, 5)) for position in range(50)}
+    picks = {sampler.pick(logits.clone(), Noise(3, position, 5)) for position in range(50)}
     assert picks == {2}
 
 
 @pytest.mark.parametrize(("temperature", "top_k"), [(0.0, 0), (1.0, 0), (1.0, 1), (1.0, 2)])
 def test_banned_words_never_appear_however_likely(temperature: float, top_k: int) -> None:
     sampler = Sampler(temperature, top_k, banned=[0])
-    drawn = [noise(1, position, 5) if sampler.needs_noise else None for position in range(300)]
+    drawn = [Noise(1, position, 5) if sampler.needs_noise else None for position in range(300)]
     picks = {sampler.pick(LOGITS.clone(), shared) for shared in drawn}
     assert 0 not in picks
     if top_k == 1:
@@ -61,15 +61,15 @@ def test_banned_words_never_appear_however_likely(temperature: float, top_k: int
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 1000))
 def test_noise_is_a_function_of_seed_and_position(seed: int, position: int) -> None:
-    once = noise(seed, position, 100)
-    assert np.array_equal(once, noise(seed, position, 100))
-    assert not np.array_equal(once, noise(seed, position + 1, 100))
-    assert not np.array_equal(once, noise(seed ^ 1, position, 100))
+    once = Noise(seed, position, 100).values()
+    assert np.array_equal(once, Noise(seed, position, 100).values())
+    assert not np.array_equal(once, Noise(seed, position + 1, 100).values())
+    assert not np.array_equal(once, Noise(seed ^ 1, position, 100).values())
     assert np.isfinite(once).all()
 
 
 def test_noise_is_gumbel() -> None:
-    drawn = np.concatenate([noise(1, position, 33_333) for position in range(6)]).astype(np.float64)
+    drawn = np.concatenate([Noise(1, position, 33_333).values() for position in range(6)]).astype(np.float64)
     assert drawn.mean() == pytest.approx(0.5772, abs=0.01)  # Euler's constant
     assert drawn.var() == pytest.approx(np.pi**2 / 6, abs=0.03)
 
@@ -78,7 +78,7 @@ def test_noise_is_drawn_once_for_all_variants_and_then_forgotten() -> None:
     shared = SharedNoise(seed=2, size=50, variants=3, words=100)
     for position in range(100):
         first, *others = (shared.take(variant, position) for variant in range(3))
-        assert np.array_equal(first.noise, noise(2, position, 50))
+        assert np.array_equal(first.noise.values(), Noise(2, position, 50).values())
         assert all(other.noise is first.noise for other in others)
         assert all(other.seconds == first.seconds > 0 for other in others)
         assert all(other.spent < first.spent for other in others if position % sampling.BATCH == 0)
@@ -90,13 +90,56 @@ def test_noise_beyond_what_is_kept_is_drawn_again_the_same(monkeypatch: pytest.M
     shared = SharedNoise(seed=2, size=50, variants=2, words=40)
     for variant in range(2):  # one far ahead of the other
         for position in range(40):
-            assert np.array_equal(shared.take(variant, position).noise, noise(2, position, 50))
+            assert np.array_equal(shared.take(variant, position).noise.values(), Noise(2, position, 50).values())
             assert len(shared._kept) <= 10
 
 
 def test_the_tail_of_the_noise_is_gumbels() -> None:
     """The largest of n draws is Gumbel too, moved up by ln n: it is what decides."""
-    largest = np.array([noise(4, position, 10_000).max() for position in range(1_500)]) - np.log(10_000)
+    largest = np.array([Noise(4, position, 10_000).values().max() for position in range(1_500)]) - np.log(10_000)
     for quantile in (0.1, 0.5, 0.9, 0.99):
         below = (largest < -np.log(-np.log(quantile))).mean()
         assert below == pytest.approx(quantile, abs=4 * np.sqrt(quantile * (1 - quantile) / 1_500))
+
+
+def plain(sampler: Sampler, logits: torch.Tensor, noise: np.ndarray) -> int:
+    """What `Sampler.pick` says it does, with all of the noise."""
+    scores = logits.numpy().copy()
+    scores[list(sampler.banned)] = -np.inf
+    if not 0 < sampler.top_k < len(scores):
+        return int((scores * np.float32(1 / sampler.temperature) + noise).argmax())
+    likeliest, words = torch.from_numpy(scores).topk(sampler.top_k)
+    return int(words[(likeliest.numpy() / sampler.temperature + noise[words.numpy()]).argmax()])
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 3.0, 30.0], ids="spread of logits {}".format)
+@pytest.mark.parametrize("temperature", [1e-9, 1e-3, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("size", [1, 2, 7, 500, 33_278])
+def test_every_pick_is_the_one_that_all_of_the_noise_gives(size: int, temperature: float, spread: float) -> None:
+    shape = np.random.default_rng(size)
+    for seed in range(8):
+        logits = torch.from_numpy(np.float32(spread) * shape.standard_normal(size, np.float32))
+        if seed % 2:
+            logits = logits.round()  # ties, and many of them
+        noise = Noise(seed, 3, size)
+        for top_k in (0, 1, 40):
+            for banned in ((), (0,), tuple(noise.large), range(min(size, 7))):
+                sampler = Sampler(temperature, top_k, banned)
+                assert sampler.pick(logits.clone(), noise) == plain(sampler, logits, noise.values())
+
+
+def test_equal_scores_go_to_the_first_word() -> None:
+    noise = Noise(1, 1, 33_278)
+    first, *_, last = noise.large
+    for low, high in ((first, last), (first - 1, first), (first, first + 1)):
+        logits = torch.full((33_278,), -100.0)
+        logits[[low, high]] = torch.from_numpy(np.float32(1) - noise.at(np.array([low, high])))
+        assert Sampler(1.0, 0).pick(logits.clone(), noise) == plain(Sampler(1.0, 0), logits, noise.values())
+
+
+def test_large_noise_is_known_from_the_bits() -> None:
+    noise = Noise(1, 1, 33_278)
+    values = noise.values()
+    assert np.array_equal(values[noise.large], noise.of_large)
+    assert noise.of_large.min() > sampling.LARGE - sampling.DOUBT / 2
+    assert np.delete(values, noise.large).max() < sampling.LARGE + sampling.DOUBT / 2
