@@ -92,6 +92,11 @@ class RowsDecoder:
         return self._chosen[key][0]
 
 
+def about(length: int) -> int:
+    """The windows that one choice stands for: up to the next power of two, and all of `ROWS` and more."""
+    return min(ROWS, 1 << (length - 1).bit_length())
+
+
 def pieces(length: int) -> Iterator[slice]:
     """A window of so many rows cut into pieces of at most `ROWS`."""
     return (slice(start, min(start + ROWS, length)) for start in range(0, length, ROWS))

@@ -84,7 +84,13 @@ class PackedRunner(Runner):
         return self.model.decode_word(output).view(-1)
 
     def prepare_reading(self, lengths: Iterable[int]) -> None:
+        lengths = list(lengths)
+        self.model.read_window.prepare(lengths)
         self.model.decode_rows.prepare(lengths)
+
+    def _lstm_outputs(self, ids: Tensor) -> Tensor:
+        output, self.hidden = self.model.read_window(self.model.encoder(ids.unsqueeze(1)), self.hidden)
+        return output.squeeze(1)  # (T, nhid)
 
     def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
         return self.model.decode_rows(rows, window)

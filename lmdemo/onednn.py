@@ -1,8 +1,8 @@
-"""Linear layers with weights that oneDNN has packed beforehand, in fp32 and in int8.
+"""Linear layers and LSTMs with weights that oneDNN has packed beforehand: linear layers in fp32 and in int8.
 
 torch's own compiler uses these operators; they have no public name, which is why they stand here and nowhere else.
-What they compute is what `F.linear` and a dynamically quantized linear layer compute, to rounding; packing once
-instead of at each call, and kernels that take several rows at a time, make them faster for windows of text.
+What they compute is what `F.linear`, `nn.LSTM` and a dynamically quantized linear layer compute, to rounding; packing
+once instead of at each call, and kernels that take several rows at a time, make them faster for windows of text.
 
 Reference: torch/_inductor/fx_passes (mkldnn_fusion.py, quantization.py)
 """
@@ -10,11 +10,14 @@ Reference: torch/_inductor/fx_passes (mkldnn_fusion.py, quantization.py)
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 LEAST, MOST = 0, 127  # the integers that an activation may become: 7 of 8 bits, as torch's dynamic layers have it
 SMALLEST_SCALE = 6.1e-5
+LSTM_MODE = 2  # of aten's kinds of recurrent networks
+REVERSE = BIDIRECTIONAL = BATCH_FIRST = TRAIN = False
+BIASES = True
 NO_SCALE = 0.1  # where all activations are 0, and any would do
 
 
@@ -28,6 +31,45 @@ def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[T
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     linear = torch.ops.mkldnn._linear_pointwise.default
     return lambda inputs: linear(inputs, packed, bias, "none", [], "")
+
+
+class PackedLSTM:
+    """What `nn.LSTM` computes for one text; its weights are packed once, for about `words` words, not at each call."""
+
+    def __init__(self, rnn: nn.LSTM, words: int) -> None:
+        self._width = rnn.hidden_size
+        self._layer = torch.ops.aten.mkldnn_rnn_layer.default
+        self._weights: list[tuple[Tensor, ...]] = []  # of each layer: both packed, both biases
+        for layer in range(rnn.num_layers):
+            w_ih, w_hh, *biases = (
+                getattr(rnn, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            packed = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(
+                w_ih, w_hh, self._width, REVERSE, BIASES, BATCH_FIRST, [words, 1, w_ih.shape[1]]
+            )
+            self._weights.append((*packed, *biases))
+
+    def __call__(self, inputs: Tensor, hidden: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """From (T, 1, inputs) and a state of (nlayers, 1, nhid) each to (T, 1, nhid) and the next state."""
+        after: list[tuple[Tensor, Tensor]] = []
+        for weights, h, c in zip(self._weights, hidden[0].unsqueeze(1), hidden[1].unsqueeze(1), strict=True):
+            inputs, *state, _workspace = self._layer(
+                inputs,
+                *weights,
+                h,
+                c,
+                REVERSE,
+                [],
+                LSTM_MODE,
+                self._width,
+                1,
+                BIASES,
+                BIDIRECTIONAL,
+                BATCH_FIRST,
+                TRAIN,
+            )
+            after.append(tuple(part.view(1, -1) for part in state))
+        return inputs, tuple(map(torch.stack, zip(*after, strict=True)))
 
 
 class Int8Linear:

@@ -11,14 +11,15 @@ It knows nothing of words, sampling or loss.
 Reference: https://github.com/pytorch/pytorch/issues/96643 (the slow product)
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lmdemo import onednn
-from lmdemo.choosing import ROWS, Choice, Decode, RowsDecoder, choose
+from lmdemo.choosing import ROWS, Choice, Decode, RowsDecoder, about, choose
 from lmdemo.model import Hidden, LSTMModel
 
 PANEL = 16  # rows of a weight that are multiplied at a time, for one word
@@ -26,6 +27,7 @@ SEED = 0  # of the words whose numbers stand for the real ones
 
 Product = Callable[[Tensor], Tensor]  # a row (1, inputs) -> (1, outputs)
 Step = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # (1, ninp) and a state -> (1, nhid) and the next state
+Window = Step  # (T, 1, ninp) and a state -> (T, 1, nhid) and the next state
 
 
 class PackedLSTMModel(nn.Module):
@@ -44,20 +46,22 @@ class PackedLSTMModel(nn.Module):
             self.step, step = _choose_step(model, embedded[-1:], hidden, others=decoder)
             self.decode_word, word = _choose_word_decoder(model.decoder, outputs[-1:], others=lstm)
             self.decode_rows = _rows_decoder(model.decoder, outputs)
+            self.read_window = _WindowLSTM(model.rnn, embedded, hidden)
         self.decode_rows.prepare([ROWS])
         self._choices = step, word
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """What was chosen: the step, the decoder of one word, and the decoder of as many words as were read so far."""
-        return *self._choices, *self.decode_rows.choices
+        """What was chosen: for one word, and for windows of as many words as were read so far."""
+        return *self._choices, *self.read_window.choices, *self.decode_rows.choices
 
     def forward(self, input: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """As `LSTMModel.forward`: ids (T, B) and a state to logits (T, B, ntoken) and the next state."""
         if input.shape == (1, 1):
             output, hidden = self.step(self.encoder(input[0]), hidden)  # (1, nhid)
             return self.decode_word(output).unsqueeze(0), hidden
-        output, hidden = self.rnn(self.encoder(input), hidden)  # (T, B, nhid)
+        read = self.read_window if input.shape[1] == 1 else self.rnn
+        output, hidden = read(self.encoder(input), hidden)  # (T, B, nhid)
         rows = output.flatten(0, 1)
         return self.decode_rows(rows, rows).view(*input.shape, -1), hidden
 
@@ -105,6 +109,44 @@ def _choose_step(model: LSTMModel, word: Tensor, hidden: Hidden, others: int) ->
         f"a product in panels of {PANEL} a layer": _OneProductALayer(model.rnn, _Panels),
     }
     return choose("LSTM, one word", ways, word, hidden, others=others)
+
+
+class _WindowLSTM:
+    """An LSTM over a window of one text, in the way that is fastest for windows of about as many words.
+
+    A way is chosen when windows of such a length are first read, or by `prepare`, and kept.
+    """
+
+    def __init__(self, rnn: nn.LSTM, embedded: Tensor, hidden: Hidden) -> None:
+        """`embedded` (ROWS, ninp) are words like the real ones, `hidden` a state."""
+        self._example = embedded.unsqueeze(1), hidden
+        self._ways: dict[str, Window] = {"stock": rnn}
+        if onednn.available():
+            self._ways["packed by oneDNN"] = onednn.PackedLSTM(rnn, ROWS)
+        self._choosing = threading.Lock()
+        self._chosen: dict[int, tuple[Window, Choice]] = {}
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What was chosen so far."""
+        return tuple(choice for _, choice in self._chosen.values())
+
+    def __call__(self, embedded: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """From (T, 1, ninp) and a state to (T, 1, nhid) and the next state."""
+        return self._way(len(embedded))(embedded, hidden)
+
+    def prepare(self, lengths: Iterable[int]) -> None:
+        """Choose for windows of about these lengths, so that no timing pays for it."""
+        for length in lengths:
+            self._way(length)
+
+    def _way(self, words: int) -> Window:
+        count = about(words)
+        with self._choosing, torch.inference_mode():
+            if count not in self._chosen:
+                embedded, hidden = self._example
+                self._chosen[count] = choose(f"LSTM, {count} words", self._ways, embedded[:count], hidden)
+        return self._chosen[count][0]
 
 
 class _Panels:

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from lmdemo.choosing import ROWS, Choice, choose
+from lmdemo.choosing import Choice, about, choose
 from lmdemo.compiled import compiled
 from lmdemo.errors import VariantError
 from lmdemo.inference import Pause, QuantizedRunner, Runner
@@ -53,7 +53,7 @@ class PackedInt8Model(nn.Module):
 
     def way(self, words: int) -> str:
         """The fastest for so many words at a time; measured now, if windows of about the length never were."""
-        count = min(ROWS, 1 << (words - 1).bit_length())  # the next power of two
+        count = about(words)
         with self._choosing:
             if count not in self._chosen:
                 self._chosen[count] = self._choose(count)
