@@ -196,7 +196,11 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
         default=6,
         help="runs of each; from 6 on with intervals (default: %(default)s)",
     )
-    command.add_argument("--only", choices=["speed", "page"], help="one half: the loops, or what the page costs")
+    command.add_argument(
+        "--only",
+        choices=["speed", "page"],
+        help="one half: the loops, also under AVX2 alone, or what the page costs",
+    )
     command.set_defaults(run=_bench)
 
 
@@ -205,11 +209,15 @@ def _bench(options: argparse.Namespace) -> None:
     # imported here: it needs the tools of tests/requirements.txt, which training does not
     from lmdemo import bench
 
-    speeds, page = [], None
+    speeds, narrower, page = [], None, None
     if options.only != "page":
         speeds = bench.run_speed(rounds)
         print(f"{bench.report_speed(speeds)}\n", flush=True)
+    if options.only == "speed":
+        narrower = bench.run_under_avx2(rounds)
+        if narrower:
+            print(f"{narrower.report}\n", flush=True)
     if options.only != "speed":
         page = bench.run(rounds)
         print(f"{bench.report(page)}\n")
-    print(bench.as_json(rounds, speeds, page))
+    print(bench.as_json(rounds, speeds, page, narrower))

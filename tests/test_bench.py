@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import torch
 import lmdemo
 from lmdemo import bench
 from lmdemo.bench import loading
+from lmdemo.bench.avx2 import measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import onnx_models
-from lmdemo.bench.speed import Contest, measure_speed, speed_report
+from lmdemo.bench.speed import CORNERS, Contest, measure_speed
+from lmdemo.bench.speed_report import speed_report
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Interval
 
@@ -54,23 +57,65 @@ def test_the_contest_does_the_same_work_by_every_contestant(bundled: lmdemo.Chec
     for contest in (speed.generation, speed.evaluation, speed.long_windows):
         assert list(contest.seconds) == names
         assert all(len(seconds) == 1 for seconds in contest.seconds.values())
-    assert set(speed.generation.answers.values()) == {speed.generation.words}
+    assert list(speed.step.seconds) == names[2:]
+    assert set(speed.generation.answers.values()) == {speed.generation.words} == set(speed.step.answers.values())
     loss = speed.evaluation.answers
     for name in ("fp32", "fp32-packed", "ONNX Runtime fp32"):
         assert loss[name] == pytest.approx(loss["tutorial fp32"], abs=1e-5)
         assert speed.long_windows.answers[name] == pytest.approx(loss["tutorial fp32"], abs=1e-5)
-    assert loss["int8"] == pytest.approx(loss["tutorial int8"], abs=1e-5)
+    for name in ("int8", "int8-packed"):
+        assert loss[name] == pytest.approx(loss["tutorial int8"], abs=2e-5)
     assert loss["ONNX Runtime int8"] == pytest.approx(loss["tutorial int8"], abs=0.02)  # it quantizes otherwise
     (figures,) = json.loads(bench.as_json(1, [speed]))["speed"]
     assert figures["words_per_second"]["writing"].keys() == set(names)
-    assert figures["seconds_over_seconds"]["writing: fp32-packed ÷ int8"]["n"] == 1
+    for work in ("step", "writing", "reading, window 25", "reading, window 200"):
+        for pair in ("fp32 ÷ int8", "fp32-packed ÷ int8-packed", "int8-packed ÷ ONNX Runtime int8"):
+            assert figures["seconds_over_seconds"][work][pair]["n"] == 1
+    assert list(figures["limits"]) == list(CORNERS)
+    step, limit = figures["words_per_second"]["step"]["int8-packed"]["median"], figures["limits"]["int8-packed"]
+    assert limit["step_share"] == pytest.approx(step / limit["step"])
+    assert {each["work"] for each in figures["chosen"]["int8-packed"]} >= {"int8, one word", "int8, 32 words"}
     assert figures["loss"]["int8"] == speed.long_windows.answers["int8"]
     report = speed_report(speed)
     # a round is too few for an interval, and none is claimed
-    assert re.search(r"^\| fp32-packed \| [\d,]+ \| [\d,]+ \| [\d,]+ \|$", report, re.MULTILINE)
-    assert re.search(r"^\| writing: tutorial fp32 ÷ fp32-packed \| \d+\.\d\d \|$", report, re.MULTILINE)
+    assert re.search(r"^\| fp32-packed( \| [\d,]+){4} \|$", report, re.MULTILINE)
+    assert re.search(r"^\| tutorial fp32 ÷ fp32-packed \| ( \| \d+\.\d\d){3} \|$", report, re.MULTILINE)
+    assert re.search(
+        r"^\| int8-packed \| \d+\.\d MB ÷ \d+ GB/s \| \d+% \| .* \| \d+% \| \d+% \|$", report, re.MULTILINE
+    )
+    assert re.search(r"^int8-packed, ms a call: int8, one word: .*\*\*", report, re.MULTILINE)
     assert "nan" not in report
     assert "Medians of 1 rounds; 100 words" in report
+
+
+def test_where_torch_is_held_back_the_peers_that_cannot_be_take_no_part(
+    tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    speed = measure_speed(
+        "tiny", tiny, lmdemo.Vocabulary([f"word{number}" for number in range(50)]), torch.arange(40), rounds=1
+    )
+    for contest in speed.contests.values():
+        assert not any(name.startswith("ONNX") for name in contest.seconds)
+    assert "ONNX" not in speed_report(speed)
+
+
+def test_the_loops_run_once_more_as_with_avx2_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command itself, in a process whose variables say so, the kernel's compiler among them."""
+    ran = {}
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess:
+        ran.update(options["env"], command=command)
+        return subprocess.CompletedProcess(command, 0, 'a report\n\nof two lines\n\n{"rounds": 3}\n')
+
+    monkeypatch.setenv("CC", "clang -pipe")
+    monkeypatch.setattr(subprocess, "run", run)
+    narrower = measure_under_avx2(3)
+    assert (narrower.report, narrower.figures) == ("a report\n\nof two lines", {"rounds": 3})
+    assert ran["command"][1:] == ["-m", "lmdemo", "bench", "--only", "speed", "--rounds", "3"]
+    assert (ran["ATEN_CPU_CAPABILITY"], ran["ONEDNN_MAX_CPU_ISA"]) == ("avx2", "AVX2")
+    assert ran["CC"] == "clang -pipe -mno-avx512f -mno-avxvnni"
+    assert json.loads(bench.as_json(3, narrower=narrower))["under_avx2"] == {"rounds": 3}
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

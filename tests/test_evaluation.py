@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import lmdemo
-from lmdemo.bench.speed import tutorial_evaluate
+from lmdemo.bench.tutorial import tutorial_evaluate
 from lmdemo.evaluation import median_interval
 from lmdemo.fidelity import fidelity
 from lmdemo.inference import Runner

@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass
 import torch
 
 from lmdemo.bench.app import ROOT, running_app
+from lmdemo.bench.avx2 import Narrower, has_more, measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.loading import CONFIG, Loading, measure_loading
-from lmdemo.bench.speed import TOKENS, Speed, measure_speed, speed_figures, speed_report
+from lmdemo.bench.speed import TOKENS, Speed, measure_speed
+from lmdemo.bench.speed_report import speed_figures, speed_report
 from lmdemo.bench.start import Start, measure_start
 from lmdemo.bench.streaming import SETTINGS, Streaming, measure_streaming
 from lmdemo.checkpoint import load_checkpoint
@@ -26,7 +28,17 @@ from lmdemo.machine import this_machine
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import Vocabulary
 
-__all__ = ["ROOT", "Bench", "as_json", "report", "report_speed", "run", "run_speed", "running_app"]
+__all__ = [
+    "ROOT",
+    "Bench",
+    "as_json",
+    "report",
+    "report_speed",
+    "run",
+    "run_speed",
+    "run_under_avx2",
+    "running_app",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,15 @@ def report_speed(speeds: Sequence[Speed]) -> str:
     return "\n\n".join([_head(), *map(speed_report, speeds)])
 
 
+def run_under_avx2(rounds: int) -> Narrower | None:
+    """The contests once more with AVX2 alone, where this processor has more; else None.
+
+    Raises:
+        LmdemoError: the process failed.
+    """
+    return measure_under_avx2(rounds) if has_more() else None
+
+
 def _title(what: str, config: ModelConfig) -> str:
     return f"{what}: {config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers}"
 
@@ -90,11 +111,15 @@ def report(bench: Bench) -> str:
     return f"{_head()}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
 
 
-def as_json(rounds: int, speeds: Sequence[Speed] = (), bench: Bench | None = None) -> str:
+def as_json(
+    rounds: int, speeds: Sequence[Speed] = (), bench: Bench | None = None, narrower: Narrower | None = None
+) -> str:
     """All figures in one line: seconds, bytes, words a second; an interval that there is not is null."""
     figures: dict[str, object] = {"machine": asdict(this_machine()), "rounds": rounds}
     if speeds:
         figures["speed"] = [speed_figures(speed) for speed in speeds]
+    if narrower:
+        figures["under_avx2"] = narrower.figures
     if bench:
         comparison = bench.comparison
         figures |= {name: asdict(getattr(bench, name)) for name in ("start", "streaming", "loading")}

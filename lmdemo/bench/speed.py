@@ -1,48 +1,39 @@
 """How fast: the tutorial's loops, ours, and ONNX Runtime on the same weights, in turns, one thread.
 
 A contest lets every contestant do the same work once a round, in an order drawn anew each round, after a round that
-does not count; a ratio is taken round by round. The tutorial's loops stand here as they stood there.
+does not count; a ratio is taken round by round. The tutorial's loops draw their words as the tutorial does; all
+others, ONNX Runtime too, take theirs from our noise, so `fp32` and `int8` are the tutorial's loops on that noise. A
+step alone needs none.
 """
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import OnnxModel, onnx_models
-from lmdemo.evaluation import FEWEST_BLOCKS, Interval, evaluate, median_interval
+from lmdemo.bench.tutorial import BPTT, tutorial_evaluate, tutorial_generate
+from lmdemo.choosing import Choice
+from lmdemo.evaluation import Interval, evaluate, median_interval
 from lmdemo.generation import generate
-from lmdemo.inference import log_softmax_
+from lmdemo.inference import log_softmax_, runner
 from lmdemo.lab import DEFAULT_WINDOW
 from lmdemo.model import LSTMModel
+from lmdemo.roofline import Limit, limits
 from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.size import sizes
 from lmdemo.text import Vocabulary
 from lmdemo.variants import TUTORIAL, build_variants
 
 WORDS = 100  # written in a turn
 TOKENS = 400  # read in a turn
-TUTORIAL_WINDOW = 25  # the tutorial's bptt
 SEED = 0  # of the order of turns, and of the text of random words that a made-up model reads
-
-# what is compared in the end: a contestant, another, and in which contest
-RATIOS = (
-    ("writing: tutorial fp32 ÷ fp32-packed", "generation", "tutorial fp32", "fp32-packed"),
-    ("writing: tutorial int8 ÷ int8", "generation", "tutorial int8", "int8"),
-    ("writing: fp32-packed ÷ int8", "generation", "fp32-packed", "int8"),
-    ("writing: fp32-packed ÷ ONNX Runtime fp32", "generation", "fp32-packed", "ONNX Runtime fp32"),
-    ("writing: int8 ÷ ONNX Runtime int8", "generation", "int8", "ONNX Runtime int8"),
-    ("reading, window {tutorial}: tutorial fp32 ÷ fp32-packed", "evaluation", "tutorial fp32", "fp32-packed"),
-    ("reading, window {tutorial}: tutorial int8 ÷ int8", "evaluation", "tutorial int8", "int8"),
-    ("reading, window {tutorial}: int8 ÷ ONNX Runtime int8", "evaluation", "int8", "ONNX Runtime int8"),
-    ("reading, {tutorial} ÷ {ours}: tutorial fp32 ÷ fp32-packed", "long_windows", "tutorial fp32", "fp32-packed"),
-    ("reading, {tutorial} ÷ {ours}: tutorial int8 ÷ int8", "long_windows", "tutorial int8", "int8"),
-    ("reading, window {ours}: fp32-packed ÷ int8", "long_windows", "fp32-packed", "int8"),
-    ("reading, window {ours}: int8 ÷ ONNX Runtime int8", "long_windows", "int8", "ONNX Runtime int8"),
-)
+CORNERS = ("fp32", "int8", "fp32-packed", "int8-packed")
+PACKED = ("fp32-packed", "int8-packed")
 
 Ways = dict[str, Callable[[], float]]
 
@@ -69,79 +60,47 @@ class Speed:
     """One model, all contestants, by work; contestants are called "tutorial int8", "int8", "ONNX Runtime int8"."""
 
     title: str
+    step: Contest  # a word's logits from the word before it; the tutorial's loops have no such piece
     generation: Contest
     evaluation: Contest  # in the tutorial's window
     long_windows: Contest  # the tutorial's loop in its own window, the others in our default window
+    limits: Mapping[str, Limit]  # of the four corners, on this machine
+    choices: Mapping[str, tuple[Choice, ...]]  # what the packed ones chose
+    problem: str  # why int8-packed has no kernel of ours, if it has none
+
+    @property
+    def contests(self) -> dict[str, Contest]:
+        """By the work that is done."""
+        return {
+            "step": self.step,
+            "writing": self.generation,
+            f"reading, window {BPTT}": self.evaluation,
+            f"reading, window {DEFAULT_WINDOW}": self.long_windows,
+        }
 
 
 def measure_speed(title: str, model: LSTMModel, vocabulary: Vocabulary, ids: Tensor, rounds: int) -> Speed:
     """Let all contestants write, and read ids (N,), `rounds` times each."""
-    variants, peers = build_variants(model), onnx_models(model)
-    ids = ids[: TOKENS + 1]
-    return Speed(
-        title,
+    variants, ids = build_variants(model), ids[: TOKENS + 1]
+    peers = {} if held_back() else onnx_models(model)
+    contests = (
+        contest(_steps(variants, peers, ids[:WORDS]), min(WORDS, len(ids)), rounds),
         contest(_writing(variants, peers, vocabulary), WORDS, rounds),
-        contest(_reading(variants, peers, ids, TUTORIAL_WINDOW), len(ids) - 1, rounds),
+        contest(_reading(variants, peers, ids, BPTT), len(ids) - 1, rounds),
         contest(_reading(variants, peers, ids, DEFAULT_WINDOW), len(ids) - 1, rounds),
     )
-
-
-def speed_figures(speed: Speed) -> dict[str, object]:
-    """Words a second by contest and contestant, the ratios of seconds and the losses."""
-    contests = {
-        "writing": speed.generation,
-        f"reading, window {TUTORIAL_WINDOW}": speed.evaluation,
-        f"reading, window {DEFAULT_WINDOW}": speed.long_windows,
-    }
-    return {
-        "title": speed.title,
-        "words_per_second": {
-            work: {name: held.speed(name) for name in held.seconds} for work, held in contests.items()
-        },
-        "seconds_over_seconds": dict(_ratios(speed)),
-        "loss": dict(speed.long_windows.answers),
-    }
-
-
-def speed_report(speed: Speed) -> str:
-    """Words a second of every contestant, and the ratios of seconds, as Markdown."""
-    head = (
-        f"| words/s | writing | reading, window {TUTORIAL_WINDOW} | reading, window {DEFAULT_WINDOW} |\n"
-        "|---|---:|---:|---:|"
-    )
-    rows = []
-    for name in speed.generation.seconds:
-        long = "" if name.startswith("tutorial") else _speed(speed.long_windows.speed(name))
-        rows.append(
-            f"| {name} | {_speed(speed.generation.speed(name))} | {_speed(speed.evaluation.speed(name))} | {long} |"
-        )
-    ratios = [
-        "| seconds ÷ seconds | |\n|---|---:|",
-        *(f"| {what} | {figure(ratio)} |" for what, ratio in _ratios(speed)),
-    ]
-    losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "fp32-packed", "int8")}
-    losses_read = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
-    rounds = len(speed.generation.seconds["fp32"])
-    intervals = " with 95% intervals" if rounds >= FEWEST_BLOCKS else ""
-    return "\n\n".join(
-        [
-            f"**{speed.title}**",
-            "\n".join([head, *rows]),
-            "\n".join(ratios),
-            f"Medians of {rounds} rounds{intervals}; {WORDS} words written and {speed.evaluation.words:,} read"
-            f" in a turn. Loss: {losses_read}.",
-        ]
+    return Speed(
+        title,
+        *contests,
+        limits(model.config, sizes({name: variants[name] for name in CORNERS})),
+        {name: variants[name].choices for name in PACKED},
+        variants["int8-packed"].problem,
     )
 
 
-def _ratios(speed: Speed) -> Iterator[tuple[str, Interval]]:
-    for label, work, name, other in RATIOS:
-        what = label.format(tutorial=TUTORIAL_WINDOW, ours=DEFAULT_WINDOW)
-        yield what, getattr(speed, work).ratio(name, other)
-
-
-def _speed(value: Interval) -> str:
-    return figure(value, digits=0)
+def held_back() -> bool:
+    """Whether torch was told to use less of this processor than it has, which ONNX Runtime does not hear."""
+    return "ATEN_CPU_CAPABILITY" in os.environ
 
 
 def contest(ways: Ways, words: int, rounds: int) -> Contest:
@@ -158,36 +117,25 @@ def contest(ways: Ways, words: int, rounds: int) -> Contest:
     return Contest(words, {name: tuple(times) for name, times in seconds.items()}, answers)
 
 
-def tutorial_generate(model: nn.Module, vocabulary: Vocabulary, words: int, temperature: float = 1.0) -> float:
-    """The tutorial's loop; the number of words it wrote."""
-    hidden = model.init_hidden(1)
-    input_ = torch.randint(len(vocabulary), (1, 1), dtype=torch.long)
-    written = []
-    with torch.no_grad():
-        for _ in range(words):
-            output, hidden = model(input_, hidden)
-            word_weights = output.squeeze().div(temperature).exp().cpu()
-            word_idx = torch.multinomial(word_weights, 1)[0]
-            input_.fill_(word_idx)
-            written.append(vocabulary.words[word_idx])
-    return len(written)
+def _steps(variants: Mapping[str, nn.Module], peers: Mapping[str, OnnxModel], ids: Tensor) -> Ways:
+    words = ids.tolist()
 
+    def ours(model: nn.Module) -> float:
+        running = runner(model)
+        with torch.inference_mode():
+            for word in words:
+                running.step(word)
+        return len(words)
 
-def tutorial_evaluate(model: nn.Module, data_source: Tensor, bptt: int = TUTORIAL_WINDOW) -> float:
-    """The tutorial's loop over data_source (N, 1); the loss."""
-    criterion = nn.CrossEntropyLoss()
-    total_loss = 0.0
-    hidden = model.init_hidden(1)
-    with torch.no_grad():
-        for i in range(0, data_source.size(0) - 1, bptt):
-            seq_len = min(bptt, len(data_source) - 1 - i)
-            data = data_source[i : i + seq_len]
-            targets = data_source[i + 1 : i + 1 + seq_len].reshape(-1)
-            output, hidden = model(data, hidden)
-            hidden = tuple(state.detach() for state in hidden)
-            output_flat = output.view(-1, output.shape[-1])
-            total_loss += len(data) * criterion(output_flat, targets).item()
-    return total_loss / (len(data_source) - 1)
+    def peer(model: OnnxModel) -> float:
+        state, word = model.start, np.zeros(1, np.int64)
+        for word[0] in words:
+            _, state = model(word, state)
+        return len(words)
+
+    return {name: lambda model=model: ours(model) for name, model in variants.items()} | {
+        f"ONNX Runtime {name}": lambda model=model: peer(model) for name, model in peers.items()
+    }
 
 
 def _writing(variants: Mapping[str, nn.Module], peers: Mapping[str, OnnxModel], vocabulary: Vocabulary) -> Ways:
