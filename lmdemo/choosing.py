@@ -5,8 +5,9 @@ first, to rounding; only then does the clock decide. So what is chosen changes h
 result. It knows nothing of what is computed.
 """
 
+import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from torch import Tensor
 
 ROWS = 100  # of a decoder's product done at a time when reading
 TRIALS = 7  # of each way; the median counts
+MOST = 21  # of each, where after so many it is not clear yet which is fastest
+CLEAR = 0.75  # of the trials that the fastest wins against each other way
 ROUNDING = 1e-5  # of the greatest number in an output; 8-bit integers that differ by one somewhere lie beyond it
 
 Decode = Callable[[Tensor, Tensor], Tensor]  # rows (n, nhid) of a window (T, nhid), the window -> logits (n, ntoken)
@@ -103,17 +106,38 @@ def pieces(length: int) -> Iterator[slice]:
 
 
 def _median_seconds(ways: Mapping[str, Callable], example: tuple[object, ...], others: int) -> dict[str, float]:
-    """Of a call of each way, in turns."""
+    """Of a call of each way, in turns, until the fastest wins clearly or as often as is worth while.
+
+    On a machine that does something else meanwhile, a few trials are as good as a coin between ways that are close.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     elsewhere = torch.zeros(max(1, others // 4))
-    for trial in range(TRIALS + 1):
+    for way in ways.values():
+        way(*example)  # a warm-up
+    for trial in range(1, MOST + 1):
         for name, way in ways.items():
             elsewhere.max()
             began = time.perf_counter()
             way(*example)
-            if trial:  # the first call of each is a warm-up
-                seconds[name].append(time.perf_counter() - began)
-    return {name: sorted(times)[TRIALS // 2] for name, times in seconds.items()}
+            seconds[name].append(time.perf_counter() - began)
+        if trial % TRIALS == 0 and is_clear(seconds):
+            break
+    return _medians(seconds)
+
+
+def is_clear(seconds: Mapping[str, Sequence[float]]) -> bool:
+    """Whether the way with the least median beat each other in enough of their trials, made in turns."""
+    medians = _medians(seconds)
+    best = min(medians, key=medians.__getitem__)
+    return all(
+        sum(mine < theirs for mine, theirs in zip(seconds[best], times, strict=True)) >= CLEAR * len(times)
+        for name, times in seconds.items()
+        if name != best
+    )
+
+
+def _medians(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def _tensors(output: Tensor | tuple) -> Iterator[Tensor]:

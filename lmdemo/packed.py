@@ -83,6 +83,7 @@ def _choose_word_decoder(decoder: nn.Linear, output: Tensor, others: int) -> tup
     transposed, panels = weight.t().contiguous(), _Panels(weight, bias)
     ways: dict[str, Product] = {
         "stock": lambda output: F.linear(output, weight, bias),
+        "matrix × vector": lambda output: torch.mv(weight, output[0]).add_(bias).unsqueeze(0),
         "transposed weight": lambda output: torch.addmm(bias, output, transposed),
         f"panels of {PANEL}": panels,
     }

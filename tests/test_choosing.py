@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import lmdemo
 from lmdemo import choosing
-from lmdemo.choosing import ROWS, RowsDecoder, choose, pieces
-from lmdemo.inference import runner
+from lmdemo.choosing import MOST, ROWS, TRIALS, RowsDecoder, choose, is_clear, pieces
+from lmdemo.inference import QuantizedRunner, Runner, runner
 from lmdemo.packed import PackedLSTMModel, sample_run
 
 Force = Callable[[str], None]
@@ -35,6 +35,36 @@ def test_the_least_median_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     way, choice = choose("work", dict.fromkeys(medians, abs), torch.ones(3))
     assert (choice.work, choice.chosen, choice.seconds) == ("work", "another", medians)
     assert way is abs
+
+
+@pytest.mark.parametrize(
+    ("seconds", "clear"),
+    [
+        ({"stock": [1.0]}, True),
+        ({"stock": [3.0, 3.0, 3.0, 3.0], "another": [1.0, 1.0, 1.0, 9.0]}, True),  # disturbed once in four
+        ({"stock": [3.0, 3.0, 3.0, 3.0], "another": [1.0, 1.0, 9.0, 9.0], "a third": [4.0, 4.0, 4.0, 4.0]}, False),
+        ({"stock": [2.0, 2.0, 2.0, 2.0], "another": [2.0, 2.0, 2.0, 2.0]}, False),
+    ],
+)
+def test_it_is_clear_which_is_fastest_when_it_beats_each_other_way_nearly_always(
+    seconds: dict[str, list[float]], clear: bool
+) -> None:
+    assert is_clear(seconds) == clear
+
+
+@pytest.mark.parametrize(("clear_after", "trials"), [(1, TRIALS), (TRIALS + 1, 2 * TRIALS), (10**6, MOST)])
+def test_it_is_tried_on_until_it_is_clear_but_not_for_ever(
+    clear_after: int, trials: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "is_clear", lambda seconds: len(seconds["stock"]) >= clear_after)
+    calls = []
+
+    def work(x: Tensor) -> Tensor:
+        calls.append(x)
+        return x
+
+    choose("work", {"stock": work}, torch.ones(3))
+    assert len(calls) == 2 + trials  # one for what is right, one to warm up
 
 
 @pytest.mark.parametrize(
@@ -67,25 +97,38 @@ def test_every_number_of_rows_has_a_choice_of_its_own_and_they_are_bounded(force
 
 
 @pytest.mark.parametrize("window", [25, 230])
-@pytest.mark.parametrize("name", ["fp32-packed", "int8", "int8-per-channel"])
-def test_the_loss_is_the_same_whichever_way_wins(
-    bundled: lmdemo.Checkpoint, name: str, window: int, force: Force
+@pytest.mark.parametrize(
+    ("name", "run"), [("fp32-packed", runner), ("int8", QuantizedRunner), ("int8-per-channel", QuantizedRunner)]
+)
+def test_the_losses_are_the_same_whichever_way_wins(
+    bundled: lmdemo.Checkpoint, name: str, run: Callable[[nn.Module], Runner], window: int, force: Force
 ) -> None:
     losses = []
     for way in ("stock", "packed by oneDNN"):
         force(way)
         model = lmdemo.build_variants(bundled.model, [name])[name]
-        losses.append(lmdemo.evaluate(model, bundled.test_ids[:501], window).loss)
-    assert losses[0] == pytest.approx(losses[1], abs=2e-6)
+        with torch.inference_mode():
+            losses.append(run(model).losses(bundled.test_ids[:window], bundled.test_ids[1 : window + 1]))
+    assert torch.allclose(*losses, atol=2e-5)
 
 
-@pytest.mark.parametrize("step", ["stock", "a transposed product a layer", "a product in panels of 16 a layer"])
+@pytest.mark.parametrize(
+    ("piece", "way"),
+    [
+        (0, "stock"),
+        (0, "a transposed product a layer"),
+        (0, "a product in panels of 16 a layer"),
+        (1, "matrix × vector"),
+        (1, "transposed weight"),
+        (1, "panels of 16"),
+    ],
+)
 def test_every_step_and_every_decoder_of_a_word_are_the_forwards(
-    bundled: lmdemo.Checkpoint, step: str, force: Force
+    bundled: lmdemo.Checkpoint, piece: int, way: str, force: Force
 ) -> None:
-    force(step)
+    force(way)
     packed = PackedLSTMModel(bundled.model)
-    assert packed.choices[0].chosen == step
+    assert packed.choices[piece].chosen == way
     one, other = runner(bundled.model), runner(packed)
     with torch.inference_mode():
         for word in range(3, 23):
@@ -102,7 +145,7 @@ def test_where_the_engine_has_other_integers_its_own_kernel_is_the_only_way(
     ids = bundled.test_ids[:231]
     with torch.inference_mode():
         expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
-        found = torch.cat(list(runner(model).read(ids)))
+        found = torch.cat(list(QuantizedRunner(model).read(ids)))
     assert torch.allclose(found, expected.squeeze(1), atol=2e-5)
 
 
