@@ -3,7 +3,8 @@
 It starts the real app in a process of its own and talks to it over HTTP as the page does. It needs the tools
 of tests/requirements.txt. Nothing here is a pass or a fail; these are measurements, with their spread. One file
 a subject; this one puts them together. With the default rounds it takes under three minutes where torch and gradio
-are imported in three seconds. The last line is all figures as JSON.
+are imported in three seconds; `--only speed` runs the loops a second time, under AVX2 alone where the processor has
+more. The last line is all figures as JSON.
 """
 
 import json

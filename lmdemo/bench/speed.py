@@ -60,7 +60,7 @@ class Speed:
     """One model, all contestants, by work; contestants are called "tutorial int8", "int8", "ONNX Runtime int8"."""
 
     title: str
-    step: Contest  # a word's logits from the word before it; the tutorial's loops have no such piece
+    step: Contest  # a word's logits from the word before it, without choosing one; not of the tutorial's loops
     generation: Contest
     evaluation: Contest  # in the tutorial's window
     long_windows: Contest  # the tutorial's loop in its own window, the others in our default window
