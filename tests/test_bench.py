@@ -85,7 +85,7 @@ def test_the_contest_does_the_same_work_by_every_contestant(bundled: lmdemo.Chec
     )
     assert re.search(r"^int8-packed, ms a call: int8, one word: .*\*\*", report, re.MULTILINE)
     assert "nan" not in report
-    assert "Medians of 1 rounds; 100 steps, 100 words" in report
+    assert "Medians of 1 rounds; 60 steps, 60 words" in report
 
 
 def test_where_torch_is_held_back_the_peers_that_cannot_be_take_no_part(

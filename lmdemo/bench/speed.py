@@ -29,7 +29,7 @@ from lmdemo.size import sizes
 from lmdemo.text import Vocabulary
 from lmdemo.variants import TUTORIAL, build_variants
 
-WORDS = 100  # written in a turn
+WORDS = 60  # written in a turn
 TOKENS = 400  # read in a turn
 SEED = 0  # of the order of turns, and of the text of random words that a made-up model reads
 CORNERS = ("fp32", "int8", "fp32-packed", "int8-packed")
