@@ -285,6 +285,12 @@ def endpoints(page: gr.Blocks) -> dict[str, Function]:
     return {one.endpoint: one for one in found if one.endpoint}
 
 
+def session_under_way() -> str | None:
+    """The session of the page whose event is being handled; None for a program's call, and outside of any."""
+    request = LocalContext.request.get(None)
+    return getattr(request, "session_hash", None)
+
+
 def event_under_way() -> tuple[str | None, float | None, Callable[[], bool]]:
     """The name of the event that is being handled, the seconds that it waited, and whether nobody waits for it now.
 

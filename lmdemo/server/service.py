@@ -6,6 +6,7 @@ computes meanwhile goes on with the lab it began with.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,10 +16,12 @@ from lmdemo.errors import HubError, LmdemoError
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.lab import Lab
 from lmdemo.server import jobs
-from lmdemo.server.gradio_queue import event_under_way
+from lmdemo.server.gradio_queue import event_under_way, session_under_way
 from lmdemo.server.jobs import LONGEST, Job, Snapshot
 
 log = logging.getLogger(__name__)
+
+REMEMBERED = 1_024  # of the runs that pages began, by session and kind; a page asks within a minute of its arrival
 
 
 class Phase(Enum):
@@ -83,6 +86,7 @@ class Service:
         name = hub_name(request.source) if request.source is not None else None
         self.longest = longest
         self._turn = threading.Lock()
+        self._begun: deque[tuple[str | None, str]] = deque(maxlen=REMEMBERED)
         lab = Lab(load_checkpoint(None if name else request.source), self._turn)
         self._state = (lab, Pull(replace(request, source=str(name))) if name else None)
 
@@ -109,7 +113,16 @@ class Service:
         Raises:
             InputError, JobError: as `jobs.run`.
         """
+        self._begun.append((session_under_way(), kind))
         return jobs.run(Job(kind, asked, *event_under_way()), lambda pause: start(**asked, pause=pause), self.longest)
+
+    def has_begun(self, kind: str) -> bool:
+        """Whether the page whose event is being handled has begun a run of this kind, not long ago.
+
+        What a page fetches as it arrives may come late; what its visitor asked for meanwhile stays.
+        """
+        session = session_under_way()
+        return session is not None and (session, kind) in self._begun
 
     def _bring(self, bundled: Lab, pull: Pull) -> None:
         """Pull, prepare, switch; whatever happens ends in a phase that the page can show."""

@@ -35,6 +35,7 @@ from lmdemo.ui.events import (
 )
 from lmdemo.ui.plots import speed_bars
 
+KIND = "page/evaluate"  # of a run, in the log
 SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
     " the blocks, a speed-up the median of the ratios of the same block, each with a 95% bootstrap interval. The faint"
@@ -130,7 +131,7 @@ def slice_range(lab: Lab) -> dict[str, int]:
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[Update]:
     """Run: what `draw` fills, paced for a browser; a sentence instead, for what keeps it from its end."""
     snapshot = None
-    run = service.run("page/evaluate", service.lab.evaluate, tokens=tokens, window=window, variants=variants)
+    run = service.run(KIND, service.lab.evaluate, tokens=tokens, window=window, variants=variants)
     try:
         for snapshot in throttled(run, CHART_INTERVAL):
             yield draw(snapshot)
@@ -155,10 +156,13 @@ async def arrive(service: Service, address: object) -> Update:
 
 
 async def _first(service: Service) -> Update:
-    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed."""
+    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed, or comes too late."""
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
-    return {} if await first_result(lab.evaluation) is None else _draw_first(lab)
+    if await first_result(lab.evaluation) is None:
+        return {}
+    drawn = _draw_first(lab)
+    return {} if service.has_begun(KIND) else drawn
 
 
 @lru_cache(maxsize=1)

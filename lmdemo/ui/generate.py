@@ -30,6 +30,7 @@ from lmdemo.ui.events import (
     throttled,
 )
 
+KIND = "page/generate"  # of a run, in the log
 HOW = (
     '<p class="note">A mark at the meter is this machine’s limit for the variant: the read bandwidth measured here ÷'
     " the bytes of its weights, all of which each word reads. ▸ says that it lies beyond the meter’s end.</p>"
@@ -160,7 +161,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
     def start(variants: object, pause: Pause, **settings: object) -> Iterator[Generation]:
         return lab.generate(GenerationSettings(**settings), variants, pause)
 
-    run = service.run("page/generate", start, **settings, variants=variants)
+    run = service.run(KIND, start, **settings, variants=variants)
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
             last = Shown(snapshot, lab.limits)
@@ -189,7 +190,7 @@ async def _example(service: Service) -> Update:
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
     example = await first_result(lab.example)
-    if example is None:
+    if example is None or service.has_begun(KIND):
         return {}
     seed = example.settings.seed
     note = f"Computed here after the start, with seed {seed}."

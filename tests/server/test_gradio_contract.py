@@ -24,7 +24,7 @@ PRIVATE = ("queueing", "routes", "state_holder", "server_messages", "context", "
 USED: tuple[tuple[str, str, str | None, str], ...] = (
     (QUEUE, "gradio.blocks", "Blocks", "_queue fns queue"),
     (QUEUE, "gradio.routes", "App", "get_blocks iterators"),
-    (QUEUE, "gradio.context", "LocalContext", "event_id blocks"),
+    (QUEUE, "gradio.context", "LocalContext", "event_id blocks request"),
     (QUEUE, "gradio.utils", None, "error_payload"),
     (QUEUE, "gradio.server_messages", None, "EventMessage ProcessCompletedMessage"),
     (QUEUE, "gradio.server_messages", "ProcessCompletedMessage", "output success"),

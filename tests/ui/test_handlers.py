@@ -5,6 +5,7 @@ import math
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import gradio as gr
@@ -179,3 +180,16 @@ def test_however_short_a_test_text_its_slider_has_a_range(publishable: Path, tex
     (publishable / "SHA256SUMS").unlink()  # the author's own test text is another
     slider = gr.Slider(**evaluate.slice_range(Service(Request(str(publishable))).lab))  # which it would refuse
     assert slider.minimum < slider.value == slider.maximum
+
+
+@pytest.mark.parametrize("tab", [generate, evaluate])
+def test_what_comes_late_on_arrival_does_not_replace_what_the_visitor_asked_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tab: ModuleType
+) -> None:
+    monkeypatch.setattr("lmdemo.server.service.session_under_way", lambda: "early")
+    assert "status" in finish(tab.arrive(service, "http://host/"))
+    run = service.run(tab.KIND, lambda **_: iter([service.lab.example.result()]))
+    assert next(run).final
+    assert finish(tab.arrive(service, "http://host/")) == {}
+    monkeypatch.setattr("lmdemo.server.service.session_under_way", lambda: "another")
+    assert "status" in finish(tab.arrive(service, "http://host/"))
