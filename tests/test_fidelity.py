@@ -62,7 +62,7 @@ def test_it_is_measured_on_the_same_words_as_the_loss(bundled: lmdemo.Checkpoint
     run = last(models, ids, 130)
     for name, model in models.items():
         found = run.results[name]
-        assert found.loss.value == pytest.approx(lmdemo.evaluate(model, ids, 130).loss, abs=2e-6)  # a float32 softmax
+        assert found.loss.value == pytest.approx(lmdemo.evaluate(model, ids, 130).loss, abs=1e-5)  # a float32 softmax
         assert found.log_ratio.value == pytest.approx(found.loss.value - run.results["fp32"].loss.value, abs=1e-6)
     kl = {name: found.kl.value for name, found in run.results.items()}
     assert abs(kl["fp32-packed"]) < 1e-6
