@@ -88,8 +88,7 @@ class RunQueue(Queue):
 
     def session_of(self, run: str) -> str | None:
         """The session that hears of a run; None if it hears nothing more."""
-        hearing = (session for session, runs in self.pending_event_ids_session.items() if run in runs)
-        session = next(hearing, None)
+        session = next((one for one, runs in self.pending_event_ids_session.items() if run in runs), None)
         return session if session is not None and self.has_mailbox(session) else None
 
     def has_mailbox(self, session: str) -> bool:
@@ -126,8 +125,7 @@ class RunQueue(Queue):
     async def follow(self, app: ASGIApp, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream of what is said to a session, until its client leaves.
 
-        Gradio then forgets the session, and stumbles over that where another client reads of the same one: it says
-        so to that client, and raises in the middle of its stream; it raises too when that client leaves.
+        Gradio then forgets the session, and raises where another client reads of the same one, or leaves it.
         """
         left = False
 
@@ -247,10 +245,7 @@ class RunQueue(Queue):
         self._ended.discard(event._id)
 
     def _forget_dropped(self, session: str) -> None:
-        """Forget the runs of a session that Gradio ends since their reader has left: no end of theirs is sent.
-
-        It forgets them with the mailbox, but keeps that if it finds the reader gone as it is about to send.
-        """
+        """Forget a session's runs that Gradio ended as their reader left: no end of these is sent, and some it keeps."""
         runs = self.pending_event_ids_session.get(session, set())
         events = (self.event_ids_to_events.get(run) for run in runs)
         runs -= {event._id for event in events if event is not None and not event.alive}
@@ -283,12 +278,6 @@ def endpoints(page: gr.Blocks) -> dict[str, Function]:
     """The documented ones, by name."""
     found = map(_plain, page.fns.values())
     return {one.endpoint: one for one in found if one.endpoint}
-
-
-def session_under_way() -> str | None:
-    """The session of the page whose event is being handled; None for a program's call, and outside of any."""
-    request = LocalContext.request.get(None)
-    return getattr(request, "session_hash", None)
 
 
 def event_under_way() -> tuple[str | None, float | None, Callable[[], bool]]:

@@ -16,8 +16,9 @@ from lmdemo.errors import HubError, LmdemoError
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.lab import Lab
 from lmdemo.server import jobs
-from lmdemo.server.gradio_queue import event_under_way, session_under_way
+from lmdemo.server.gradio_queue import event_under_way
 from lmdemo.server.jobs import LONGEST, Job, Snapshot
+from lmdemo.server.sessions import session_under_way
 
 log = logging.getLogger(__name__)
 

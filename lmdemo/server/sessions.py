@@ -4,6 +4,7 @@ from datetime import datetime
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.context import LocalContext
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
@@ -59,3 +60,9 @@ def remember_less(app: App) -> None:
     """Give the app of a page its memories; before the first request."""
     app.state_holder = Memories()
     app.state_holder.set_blocks(app.get_blocks())
+
+
+def session_under_way() -> str | None:
+    """The session of the page whose event is being handled; None for a program's call, and outside of any."""
+    request = LocalContext.request.get(None)
+    return getattr(request, "session_hash", None)

@@ -24,7 +24,7 @@ PRIVATE = ("queueing", "routes", "state_holder", "server_messages", "context", "
 USED: tuple[tuple[str, str, str | None, str], ...] = (
     (QUEUE, "gradio.blocks", "Blocks", "_queue fns queue"),
     (QUEUE, "gradio.routes", "App", "get_blocks iterators"),
-    (QUEUE, "gradio.context", "LocalContext", "event_id blocks request"),
+    (QUEUE, "gradio.context", "LocalContext", "event_id blocks"),
     (QUEUE, "gradio.utils", None, "error_payload"),
     (QUEUE, "gradio.server_messages", None, "EventMessage ProcessCompletedMessage"),
     (QUEUE, "gradio.server_messages", "ProcessCompletedMessage", "output success"),
@@ -45,6 +45,7 @@ USED: tuple[tuple[str, str, str | None, str], ...] = (
         " active_jobs push get_events process_events send_message clean_events reset_iterators",
     ),
     (SESSIONS, "gradio.blocks", "Blocks", "default_config"),
+    (SESSIONS, "gradio.context", "LocalContext", "request"),
     (SESSIONS, "gradio.components.state", "State", "time_to_live"),
     (SESSIONS, "gradio.routes", "App", "get_blocks state_holder"),
     (
