@@ -3,16 +3,14 @@
 Loss hides what quantization changed, since a word made likelier pays for one made less likely. The definitions
 are those of llama.cpp's perplexity tool, so that figures can be held against it: the Kullback-Leibler divergence of
 the variant's distribution from fp32's, how often both find the same word likeliest, and how the probability of the
-right word changed. Errors are standard errors of a circular block bootstrap, because neighbouring words are not
-independent, and differences are paired: both models read the same words.
+right word changed. Intervals are those of a circular block bootstrap, because neighbouring words are not independent,
+and differences are paired: both models read the same words.
 
 All models read the slice together, window by window, in one pass. Of each word a few numbers are kept for each
 variant, never its logits, so memory does not grow with the vocabulary times the slice.
 
 References
 - https://github.com/ggml-org/llama.cpp/tree/master/tools/perplexity (README: the quantities and their names)
-- Politis, Romano 1992, "A circular block-resampling procedure for stationary data"
-- Hall, Horowitz, Jing 1995, "On blocking rules for the bootstrap with dependent data" (length of order n^(1/3))
 - https://github.com/mlcommons/inference_policies (99 % and 99.9 % of the quality in fp32, as gates)
 """
 
@@ -24,22 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lmdemo.bootstrap import Estimate, estimated_mean
 from lmdemo.evaluation import check_ids, exp
 from lmdemo.inference import Pause, Runner, go_on, log_softmax_, runner
 from lmdemo.inputs import some_models
 
-RESAMPLES = 1_000
 KL_PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
 CHANGE_PERCENTILES = (0.0, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 100.0)
 GATES = (0.999, 0.99)  # shares of fp32's quality that MLPerf asks for
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over words and its standard error; the error is NaN for fewer than two words."""
-
-    value: float
-    error: float
 
 
 @dataclass(frozen=True)
@@ -100,16 +90,6 @@ def fidelity(
     return _snapshots(models, ids, window, pause)
 
 
-def bootstrap_means(values: np.ndarray) -> np.ndarray:
-    """Means (RESAMPLES,) of circular blocks drawn from values (n,), reproducible."""
-    n = len(values)
-    length = math.ceil(n ** (1 / 3))
-    blocks = math.ceil(n / length)
-    sums = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[:length]]), dtype=np.float64)])
-    starts = np.random.default_rng(0).integers(0, n, (RESAMPLES, blocks))
-    return (sums[starts + length] - sums[starts]).sum(1) / (blocks * length)
-
-
 def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.ndarray) -> Fidelity:
     """The figures of a variant from four numbers a word, each array (n,).
 
@@ -118,30 +98,23 @@ def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.
         kl: KL(baseline ‖ variant) of the distributions.
         same: whether both find the same word likeliest.
     """
-    mean = _mean(loss)
-    ratio = loss.astype(np.float64) - base_loss
-    low, high = np.quantile(bootstrap_means(ratio), (0.025, 0.975)) if len(loss) > 1 else (math.nan, math.nan)
+    ratio = estimated_mean(loss.astype(np.float64) - base_loss)
     change = np.exp(-loss.astype(np.float64)) - np.exp(-base_loss.astype(np.float64))
-    squares = _mean(change**2)
+    mean, squares = estimated_mean(loss), estimated_mean(change**2)
     rms = math.sqrt(squares.value)
     return Fidelity(
         tokens=len(loss),
         loss=mean,
-        perplexity=Estimate(exp(mean.value), exp(mean.value) * mean.error),  # delta method
-        log_ratio=_mean(ratio),
-        kept=Kept(exp(-high), exp(-low)),
-        kl=_mean(kl),
+        perplexity=mean.through(exp, exp(mean.value)),
+        log_ratio=ratio,
+        kept=Kept(exp(-ratio.high), exp(-ratio.low)),
+        kl=estimated_mean(kl).within(least=0.0),
         kl_percentiles=_percentiles(kl, KL_PERCENTILES),
-        top_1=_mean(same.astype(np.float64)),
-        change=_mean(change),
-        change_rms=Estimate(rms, squares.error / (2 * rms) if rms else 0.0),  # delta method
+        top_1=estimated_mean(same).within(0.0, 1.0),
+        change=estimated_mean(change),
+        change_rms=squares.within(least=0.0).through(math.sqrt, 1 / (2 * rms) if rms else 0.0),
         change_percentiles=_percentiles(change, CHANGE_PERCENTILES),
     )
-
-
-def _mean(values: np.ndarray) -> Estimate:
-    error = float(bootstrap_means(values).std(ddof=1)) if len(values) > 1 else math.nan
-    return Estimate(float(values.mean(dtype=np.float64)), error)
 
 
 def _percentiles(values: np.ndarray, levels: tuple[float, ...]) -> dict[float, float]:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import lmdemo
-from lmdemo.fidelity import Estimate, Fidelity, FidelityRun, Kept, bootstrap_means, fidelity, summarize
+from lmdemo.bootstrap import Estimate
+from lmdemo.fidelity import Fidelity, FidelityRun, Kept, fidelity, summarize
 
 
 def last(models: dict[str, nn.Module], ids: torch.Tensor, window: int = 25) -> FidelityRun:
@@ -21,9 +22,9 @@ def test_a_model_against_itself_is_exactly_zero_and_one(bundled: lmdemo.Checkpoi
     int8 = lmdemo.build_variants(bundled.model, ["int8"])["int8"]
     for model in (bundled.model, int8):
         found = last({"one": model, "two": model}, bundled.test_ids[:501], 130).results["two"]
-        assert found.log_ratio == found.kl == found.change == found.change_rms == Estimate(0.0, 0.0)
+        assert found.log_ratio == found.kl == found.change == found.change_rms == Estimate(0.0, 0.0, 0.0, 0.0)
         assert set(found.kl_percentiles.values()) == set(found.change_percentiles.values()) == {0.0}
-        assert found.top_1 == Estimate(1.0, 0.0)
+        assert found.top_1 == Estimate(1.0, 0.0, 1.0, 1.0)
         assert (found.kept.low, found.kept.high) == (1.0, 1.0)
         assert found.keeps(0.999)
 
@@ -78,27 +79,6 @@ def test_kl_is_that_of_the_definition(bundled: lmdemo.Checkpoint) -> None:
         )
     expected = (p.exp() * (p - q)).sum(-1).mean()
     assert last(models, ids, 30).results["int8"].kl.value == pytest.approx(float(expected), rel=1e-3)
-
-
-def test_the_bootstrap_allows_for_words_that_depend_on_their_neighbours() -> None:
-    """Of an autoregressive series the true error of the mean is known; one of independent draws is far below it."""
-    draw, n, carry = np.random.default_rng(5), 4_000, 0.6
-    errors, naive = [], []
-    for _ in range(40):
-        series = np.empty(n)
-        value = 0.0
-        for place, shock in enumerate(draw.normal(size=n)):
-            series[place] = value = carry * value + shock
-        errors.append(bootstrap_means(series).std())
-        naive.append(series.std() / math.sqrt(n))
-    true = 1 / (1 - carry) / math.sqrt(n)
-    assert np.mean(errors) == pytest.approx(true, rel=0.15)
-    assert np.mean(naive) < 0.6 * true
-
-
-def test_the_error_of_independent_words_is_the_textbooks() -> None:
-    values = np.random.default_rng(6).normal(size=3_000)
-    assert bootstrap_means(values).std() == pytest.approx(values.std() / math.sqrt(3_000), rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 
+from lmdemo.bootstrap import Estimate
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, Interval, shown_perplexity
-from lmdemo.fidelity import GATES, Estimate, Fidelity, FidelityRun
+from lmdemo.fidelity import GATES, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel

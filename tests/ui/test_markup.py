@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import lmdemo
+from lmdemo.bootstrap import Estimate
 from lmdemo.evaluation import Comparison, EvalResult, Interval
-from lmdemo.fidelity import Estimate, Fidelity, Kept, fidelity
+from lmdemo.fidelity import Fidelity, Kept, fidelity
 from lmdemo.generation import Generation, GenerationSettings, Writing
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
@@ -121,17 +122,17 @@ def test_several_variants_get_a_sentence_with_where_each_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "error", "text"),
     [
-        (Estimate(0.00429, 0.0001), "0.0043 ± 0.0001"),
-        (Estimate(-0.00041, 0.0002), "−0.0004 ± 0.0002"),
-        (Estimate(1e-9, 1e-9), "0"),
-        (Estimate(-1e-9, 0.001), "0.0000 ± 0.0010"),
-        (Estimate(1234.5, float("nan")), "1,234.5000"),
+        (0.00429, 0.0001, "0.0043 ± 0.0001"),
+        (-0.00041, 0.0002, "−0.0004 ± 0.0002"),
+        (1e-9, 1e-9, "0"),
+        (-1e-9, 0.001, "0.0000 ± 0.0010"),
+        (1234.5, math.nan, "1,234.5000"),
     ],
 )
-def test_an_estimate_carries_its_error(value: Estimate, text: str) -> None:
-    assert prose.estimate(value, 4) == text
+def test_an_estimate_carries_its_error(value: float, error: float, text: str) -> None:
+    assert prose.estimate(Estimate(value, error, value - 2 * error, value + 2 * error), 4) == text
 
 
 def test_an_unknown_visitor_word_is_shown_as_text(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
@@ -203,7 +204,7 @@ def test_a_difference_within_the_noise_is_not_claimed() -> None:
     ],
 )
 def test_the_badge_is_the_gate_that_the_interval_passes(kept: tuple[float, float], text: str) -> None:
-    nothing = Estimate(0.0, 0.0)
+    nothing = Estimate(0.0, 0.0, 0.0, 0.0)
     found = Fidelity(10, nothing, nothing, nothing, Kept(*kept), nothing, {}, nothing, nothing, nothing, {})
     assert prose.badge(found) == text
 
