@@ -245,7 +245,7 @@ class RunQueue(Queue):
         self._ended.discard(event._id)
 
     def _forget_dropped(self, session: str) -> None:
-        """Forget a session's runs that Gradio ended as their reader left: no end of these is sent, and some it keeps."""
+        """Forget a session's runs that Gradio ended as their reader left: no end of these is sent, some it keeps."""
         runs = self.pending_event_ids_session.get(session, set())
         events = (self.event_ids_to_events.get(run) for run in runs)
         runs -= {event._id for event in events if event is not None and not event.alive}
