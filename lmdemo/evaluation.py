@@ -9,6 +9,7 @@ Reference: Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapter 1
 """
 
 import math
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ MAX_WINDOW = 1_000
 BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
 FEWEST_BLOCKS = 6  # below this an interval says nothing
 RESAMPLES = 2_000
-ORDER_SEED = 0  # of the order in which the variants take turns
+WIDE = 0.15  # half an interval's width, as a share of the median, from which on a timing is in doubt
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Comparison:
     block_tokens: tuple[int, ...]  # tokens of each block done
     block_seconds: Mapping[str, tuple[float, ...]]  # seconds of each block done, the same blocks for all
     interference: Interference  # since the first block
+    order_seed: int  # of the order in which the variants took turns
     final: bool
 
     @property
@@ -92,6 +94,18 @@ class Comparison:
     def baseline(self) -> str:
         """The variant that the others are compared with: the first."""
         return next(iter(self.results))
+
+    @property
+    def widest(self) -> tuple[str, float]:
+        """The variant whose speed is known least, and half its interval's width ÷ its median; 0 if no interval is."""
+        widths = {name: self.speed(name).relative_width for name in self.results}
+        name = max(widths, key=lambda one: (not math.isnan(widths[one]), widths[one]))
+        return name, 0.0 if math.isnan(widths[name]) else widths[name]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the timings may be believed: no wide interval, and nothing that took processor time away."""
+        return self.widest[1] <= WIDE and not self.interference.disturbed
 
     def speed(self, name: str) -> Interval:
         """Tokens a second over the blocks."""
@@ -134,24 +148,31 @@ def evaluate(model: nn.Module, ids: Tensor, window: int = 25) -> EvalResult:
     """
     check_ids(ids, window)
     reading = _Reading(model, ids, window)
-    reading.read(reading.windows)
+    reading.read(len(ids) - 1)
     return reading.result()
 
 
 def compare(
-    models: Mapping[str, nn.Module], ids: Tensor, window: int = 25, pause: Pause = go_on
+    models: Mapping[str, nn.Module],
+    ids: Tensor,
+    window: int = 25,
+    pause: Pause = go_on,
+    order_seed: int | None = None,
+    beside: Pause = go_on,
 ) -> Iterator[Comparison]:
     """Evaluate all models on ids (N,) in turn, block by block; an iterator of snapshots, the last one final.
 
-    The first block is read once by each beforehand, and not counted, so that none pays for a cold start. `pause` is
-    called between windows.
+    The first block is read once by each beforehand, and not counted, so that none pays for a cold start. The order of
+    the turns is drawn anew for each block, from `order_seed` or one that no other run has. `pause` is called between
+    windows, `beside` after each block, outside all times: for what is to be measured in turns with the models.
 
     Raises:
         InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
     some_models(models)
-    return _snapshots(models, ids, window, pause)
+    seed = secrets.randbits(32) if order_seed is None else order_seed
+    return _snapshots(models, ids, window, pause, seed, beside)
 
 
 def median_interval(values: np.ndarray) -> Interval:
@@ -180,30 +201,41 @@ def check_ids(ids: Tensor, window: object) -> None:
     whole_number("Window", window, 1, MAX_WINDOW)
 
 
-def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause) -> Iterator[Comparison]:
+def blocks(words: int, window: int) -> list[range]:
+    """The words of each turn, whole windows: about `BLOCKS` turns as long as each other.
+
+    What is left at the end joins the last turn. A turn of a few words would be as much as any other in a median.
+    """
+    windows = math.ceil(words / window)
+    length = max(1, windows // BLOCKS) * window
+    starts = range(0, max(1, words // length) * length, length)
+    return [range(start, min(start + length, words)) for start in starts[:-1]] + [range(starts[-1], words)]
+
+
+def _snapshots(
+    models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause, order_seed: int, beside: Pause
+) -> Iterator[Comparison]:
     readings = {name: _Reading(model, ids, window) for name, model in models.items()}
-    windows = next(iter(readings.values())).windows
-    block = max(1, windows // BLOCKS)
+    turns = blocks(len(ids) - 1, window)
     for model in models.values():
-        _Reading(model, ids, window).read(block, pause)
-    block_tokens: list[int] = []
+        _Reading(model, ids, window).read(turns[0].stop, pause)
     block_seconds: dict[str, list[float]] = {name: [] for name in models}
-    order = np.random.default_rng(ORDER_SEED)
+    order = np.random.default_rng(order_seed)
     watch = Watch()
-    for start in range(0, windows, block):
-        before = start * window
-        block_tokens.append(min(before + block * window, len(ids) - 1) - before)
+    for number, turn in enumerate(turns, 1):
         with watch.computing():
             for name in order.permutation(list(models)):
-                block_seconds[name].append(readings[name].read(block, pause))
+                block_seconds[name].append(readings[name].read(turn.stop, pause))
+            beside()
         yield Comparison(
             window=window,
             tokens=len(ids) - 1,
             results={name: reading.result() for name, reading in readings.items()},
-            block_tokens=tuple(block_tokens),
+            block_tokens=tuple(map(len, turns[:number])),
             block_seconds={name: tuple(seconds) for name, seconds in block_seconds.items()},
             interference=watch.read(),
-            final=start + block >= windows,
+            order_seed=order_seed,
+            final=number == len(turns),
         )
 
 
@@ -214,13 +246,12 @@ class _Reading:
         self.runner, self.ids, self.window = runner(model), ids, window
         words = len(ids) - 1
         self.runner.prepare_reading({min(window, words), words % window or window})
-        self.windows = math.ceil(words / window)
         self.position = 0
         self.total = 0.0  # negative log-likelihood, nats
         self.seconds = 0.0
 
-    def read(self, windows: int, pause: Pause = go_on) -> float:
-        """Read the next `windows` windows, or what is left; returns the seconds it took.
+    def read(self, end: int, pause: Pause = go_on) -> float:
+        """Read on, up to the word `end`, window by window; returns the seconds it took.
 
         Inference mode is entered here because its state belongs to a thread, and the steps of a generator
         may run on several.
@@ -228,7 +259,6 @@ class _Reading:
         began = time.perf_counter()
         with torch.inference_mode():
             total = torch.zeros((), dtype=torch.float64)  # a number once a block, not once a window
-            end = min(self.position + windows * self.window, len(self.ids) - 1)
             while self.position < end:
                 pause()
                 data = self.ids[self.position : min(self.position + self.window, end)]  # (T,)

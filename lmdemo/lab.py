@@ -4,12 +4,13 @@ Everything that serves visitors (the tabs, the API) computes through a `Lab`, so
 another computation runs in this process. It knows nothing of pages, nor where its checkpoint came from.
 """
 
+import itertools
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from torch import nn
@@ -17,15 +18,16 @@ from torch import nn
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.compiled import compiled
 from lmdemo.evaluation import Comparison, check_slice, compare
-from lmdemo.fidelity import FidelityRun, fidelity
+from lmdemo.fidelity import fidelity
 from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
-from lmdemo.machine import Machine, this_machine
+from lmdemo.machine import Watch, this_machine
+from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
 from lmdemo.once import Once
 from lmdemo.prompts import prompts
-from lmdemo.roofline import Limit, limits
+from lmdemo.roofline import Limit, Meter
 from lmdemo.size import Size, sizes
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 
@@ -38,30 +40,9 @@ EXAMPLE_PARTS = range(12, 40)  # where its texts should part, from 0: after a se
 DEFAULT_TOKENS = 4_000
 DEFAULT_WINDOW = 200  # long enough that no variant pays for short calls
 DEFAULT_MEASURED = (BASELINE, FAIR, "int8")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A snapshot of variants timed, then held against fp32, on one slice; the last one is `final`."""
-
-    checkpoint: str  # its name
-    revision: str | None
-    machine: Machine
-    comparison: Comparison
-    limits: Mapping[str, Limit]  # empty until this machine has been measured
-    fidelity: FidelityRun | None = None  # begins when the timing has ended
-    unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
-
-    @property
-    def computed(self) -> dict[str, int]:
-        """How much was read, by all variants together."""
-        again = self.fidelity.read * len(self.comparison.results) if self.fidelity else 0
-        return {"tokens": self.comparison.computed["tokens"] + again}
-
-    @property
-    def final(self) -> bool:
-        """Whether all of it is measured."""
-        return self.fidelity is not None and self.fidelity.final
+LIMITS_EVERY = 4  # blocks of an evaluation, a trial of what this machine can do at best
+PATIENCE = 5.0  # seconds until first results that are in doubt are measured again; then twice as long, and so on
+MOST_PATIENCE = 600.0
 
 
 class Lab:
@@ -83,14 +64,16 @@ class Lab:
         with self._turn:
             self.variants, self.unavailable = available(checkpoint.model)
         self.machine = this_machine()
-        self.limits: Mapping[str, Limit] = {}  # measured with the first results
+        self._meter: Meter | None = None  # of limits; made when the sizes are known
+        self._closed = threading.Event()
         self._unstarted = threading.Lock()  # whoever takes it starts the first results; it is never given back
         # fp32-packed chooses its ways by the clock: here, where nobody is served yet
         self._built: dict[str, nn.Module] = {}
         self._build(name for name in DEFAULT_MEASURED if name in self.variants)
         self._build_rest = Once(lambda: self._build(name for name in self.variants if name not in self._built))
         self._measure_sizes = Once(self._sizes_of_all)
-        # what a visitor finds on arrival, computed once in the background; None if it could not be
+        # what a visitor finds on arrival, computed in the background; None if it could not be. When it was in doubt and
+        # has been measured again, another future takes its place.
         self.example: Future[Generation | None] = Future()
         self.evaluation: Future[Evaluation | None] = Future()
 
@@ -109,6 +92,11 @@ class Lab:
     def sizes(self) -> dict[str, Size]:
         """The size of each of `models`; measured now, if they are not yet."""
         return self._measure_sizes()
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        """What this machine allows each of `models` at best; empty until it has been measured."""
+        return self._meter.limits() if self._meter else {}
 
     @property
     def prompt(self) -> str:
@@ -142,8 +130,7 @@ class Lab:
         Raises:
             InputError: at once, for a length or window out of its range, or a name that is not in `variants`.
         """
-        tokens, window = check_slice(tokens, window, self.available_tokens)
-        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window, pause))
+        return self._compare(tokens, window, variants, pause, go_on)
 
     def evaluate(
         self,
@@ -152,12 +139,12 @@ class Lab:
         variants: object = DEFAULT_MEASURED,
         pause: Pause = go_on,
     ) -> Iterator[Evaluation]:
-        """As `compare`, and then how far each variant is from fp32 on the same slice.
+        """As `compare`, in turns with trials of the limits, and then how far each variant is from fp32 on the slice.
 
         Raises:
             InputError: at once, as `compare`.
         """
-        timing = self.compare(tokens, window, variants, pause)
+        timing = self._compare(tokens, window, variants, pause, self._measure_limits())
         return self._evaluate(timing, self.chosen(variants), pause)
 
     def start(self) -> bool:
@@ -189,6 +176,23 @@ class Lab:
         with self._turn:
             return sizes({name: models[name] for name in self.variants})
 
+    def _compare(
+        self, tokens: object, window: object, variants: object, pause: Pause, beside: Pause
+    ) -> Iterator[Comparison]:
+        tokens, window = check_slice(tokens, window, self.available_tokens)
+        ids = self.checkpoint.test_ids[: tokens + 1]
+        return self._exclusive(compare(self.chosen(variants), ids, window, pause, beside=beside))
+
+    def _measure_limits(self) -> Pause:
+        """What is called after each block of a run: now and then a trial."""
+        blocks = itertools.count()
+
+        def measure() -> None:
+            if self._meter and next(blocks) % LIMITS_EVERY == 0:
+                self._meter.take()
+
+        return measure
+
     def _evaluate(
         self, timing: Iterator[Comparison], models: Mapping[str, nn.Module], pause: Pause
     ) -> Iterator[Evaluation]:
@@ -207,6 +211,10 @@ class Lab:
         for run in self._exclusive(fidelity(models, ids, comparison.window, pause)):
             yield replace(evaluation, fidelity=run)
 
+    def close(self) -> None:
+        """Measure no more in the background: another lab has taken this one's place."""
+        self._closed.set()
+
     def _compute_first(self) -> None:
         for first, compute in ((self.example, self._find_example), (self.evaluation, self._first_evaluation)):
             try:
@@ -215,17 +223,42 @@ class Lab:
                 log.exception("A first result could not be computed; the page starts without it.")
                 first.set_result(None)
         give_back()
+        try:
+            self._measure_until_sound()
+        except Exception:  # as above; what was measured first stays
+            log.exception("The first results could not be measured again.")
 
     def _first_evaluation(self) -> Evaluation:
-        """Of the default variants, when the limits of this machine are known, and every variant's fastest ways."""
+        """Of the default variants, when every variant's fastest ways are known."""
         sizes = self.sizes
         with self._turn:
-            self.limits = limits(self.checkpoint.config, sizes)
+            self._meter = Meter(self.checkpoint.config, sizes)
         for model in self.models.values():
             with self._turn:
                 runner(model).prepare_reading([DEFAULT_WINDOW])
+        return self._evaluate_defaults()
+
+    def _evaluate_defaults(self) -> Evaluation:
         measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.variants]
         return _last(self.evaluate(min(DEFAULT_TOKENS, self.available_tokens), variants=measured))
+
+    def _measure_until_sound(self) -> None:
+        """As long as the first results are in doubt: measure again after a while in which this machine was at rest."""
+        patience = PATIENCE
+        while (first := self.evaluation.result()) and not first.comparison.sound:
+            watch = Watch()
+            if self._closed.wait(patience):
+                return
+            patience = min(2 * patience, MOST_PATIENCE)
+            if not watch.read().disturbed:
+                self._measure_again(self.example.result())
+
+    def _measure_again(self, example: Generation | None) -> None:
+        again = self._evaluate_defaults()
+        if again.comparison.sound:
+            if example:
+                self.example = _done(_last(self.generate(example.settings)))
+            self.evaluation = _done(again)
 
     def _find_example(self) -> Generation:
         """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried."""
@@ -246,6 +279,12 @@ class Lab:
             if step is None:
                 return
             yield step
+
+
+def _done(result: Step) -> Future[Step]:
+    future: Future[Step] = Future()
+    future.set_result(result)
+    return future
 
 
 def _last(steps: Iterator[Step]) -> Step:

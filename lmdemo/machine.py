@@ -39,6 +39,11 @@ def this_machine() -> Machine:
     )
 
 
+TOO_SHORT = 1.0  # seconds; the system counts in steps of 10 ms, so what was watched for less says little
+MUCH = 0.10  # of the machine, taken by other work, from which on a timing is in doubt
+MUCH_STOLEN = 0.02  # by the host, which takes from one processor as it pleases
+
+
 @dataclass(frozen=True)
 class Interference:
     """What else took processor time while something was measured, as shares of all this machine's processors.
@@ -49,6 +54,21 @@ class Interference:
     seconds: float  # watched
     others: float | None  # by other processes here
     stolen: float | None  # by the host of a virtual machine, for its other guests
+
+    @property
+    def by_others(self) -> bool:
+        """Whether other work took so much that timings are in doubt."""
+        return self.seconds >= TOO_SHORT and (self.others or 0.0) > MUCH
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the host took so much."""
+        return self.seconds >= TOO_SHORT and (self.stolen or 0.0) > MUCH_STOLEN
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether either did."""
+        return self.by_others or self.by_host
 
 
 class Watch:
@@ -73,7 +93,7 @@ class Watch:
             self._own += _own_seconds() - began
 
     def read(self) -> Interference:
-        """What interfered so far; the system counts in steps of 10 ms, so a short watch says little."""
+        """What interfered so far."""
         seconds = time.perf_counter() - self._began
         now = _processor_seconds()
         if now is None or seconds == 0:

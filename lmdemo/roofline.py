@@ -1,9 +1,10 @@
-"""The limit: what the hardware allows a variant at best, from this machine's own measured bandwidth and peak.
+"""The limit: what memory and arithmetic alone would allow a variant, by the fastest rates seen on this machine.
 
 For each word written, every weight of the LSTM and the decoder must be read once, so a word cannot take less than
 their bytes ÷ read bandwidth. Many words read at once share that reading, and what remains is their multiplications
-÷ the peak rate of matrix products. Neither counts activations, logits, noise or the softmax, so no code can reach
-it; how near it comes is what the mark on the page shows.
+÷ the peak rate of matrix products. Neither counts activations, logits, noise or the softmax. The rates are the best
+of several ways in many trials, taken in turns with the run that they are shown beside: no proof that nothing faster
+exists, and what a busy moment spoiled is mended by the next trial.
 
 Bandwidth is measured on a buffer as large as the variant's weights, since small ones stay in the processor's cache.
 
@@ -11,8 +12,9 @@ Reference: Williams, Waterman, Patterson 2009, "Roofline: an insightful visual p
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import torch
 from torch.nn import functional as F
@@ -22,16 +24,18 @@ from lmdemo.model import ModelConfig
 from lmdemo.size import Size
 from lmdemo.variants import is_quantized, square_linear
 
-TRIALS = 5  # of each way of reading or multiplying; the best counts, for a limit is what can be reached
-WIDTH = 1_024  # of the square matrices multiplied
+TRIALS = 5  # of each way of reading or multiplying, where the limit is measured alone
+WIDTH = 512  # of the square matrices multiplied
+STREAMS = 16  # read side by side by one of the ways
+CLOSE = 0.5  # a share of the limit from which on memory or arithmetic is what a word waits for
 
 
-@dataclass(frozen=True)
-class Peaks:
-    """Rates of matrix products measured here, operations a second; a multiplication and an addition are two."""
+class Bound(Enum):
+    """What takes most of a word's time."""
 
-    fp32: float
-    int8: float
+    MEMORY = "reading the weights"
+    ARITHMETIC = "multiplying"
+    CALLS = "neither, but the calls themselves and what else a word needs"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Limit:
 
     bytes_per_word: int  # read for each word written
     operations_per_word: int
-    bandwidth: float  # bytes a second, read from a buffer of that size
-    peak: float  # operations a second
+    bandwidth: float  # bytes a second, the fastest that a buffer of that size was seen to be read
+    peak: float  # operations a second, the fastest seen
 
     @property
     def writing(self) -> float:
@@ -53,21 +57,84 @@ class Limit:
         """Words a second, many at a time: the weights are shared, the products are not."""
         return self.peak / self.operations_per_word
 
+    def writing_waits_for(self, words_per_second: float) -> Bound:
+        """What a word that is written at this speed waits for most."""
+        if words_per_second < CLOSE * self.writing:
+            return Bound.CALLS
+        memory = self.bytes_per_word / self.bandwidth > self.operations_per_word / self.peak
+        return Bound.MEMORY if memory else Bound.ARITHMETIC
+
+    def reading_waits_for(self, words_per_second: float) -> Bound:
+        """What a word that is read at this speed, many at a time, waits for most."""
+        return Bound.CALLS if words_per_second < CLOSE * self.reading else Bound.ARITHMETIC
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The fastest that this machine was seen to read and to multiply; two operations a multiplication and addition."""
+
+    bandwidths: Mapping[int, float]  # bytes a second, by the size of the buffer
+    fp32: float  # operations a second
+    int8: float
+
+    def faster(self, other: "Rates") -> "Rates":
+        """The best of both, for buffers of the same sizes."""
+        bandwidths = {size: max(rate, other.bandwidths[size]) for size, rate in self.bandwidths.items()}
+        return Rates(bandwidths, max(self.fp32, other.fp32), max(self.int8, other.int8))
+
+
+class Meter:
+    """The limit of each variant of a checkpoint, nearer the truth with every trial."""
+
+    def __init__(self, config: ModelConfig, sizes: Mapping[str, Size]) -> None:
+        """For variants of `config` with these serialized sizes; nothing is measured yet."""
+        self._operations = operations_per_word(config)
+        self._bytes = {name: size.modules["rnn"] + size.modules["decoder"] for name, size in sizes.items()}
+        self._rates: Rates | None = None
+
+    def take(self) -> None:
+        """One trial of every way of reading and of multiplying, some 30 ms; to be called while nothing else runs."""
+        rates = measure({_rounded(needed) for needed in self._bytes.values()})
+        self._rates = rates if self._rates is None else self._rates.faster(rates)
+
+    def limits(self) -> dict[str, Limit]:
+        """The limit of each variant by the rates so far; empty before the first trial."""
+        rates = self._rates
+        if rates is None:
+            return {}
+        return {
+            name: Limit(
+                bytes_per_word=needed,
+                operations_per_word=self._operations,
+                bandwidth=rates.bandwidths[_rounded(needed)],
+                peak=rates.int8 if is_quantized(name) else rates.fp32,
+            )
+            for name, needed in self._bytes.items()
+        }
+
 
 def limits(config: ModelConfig, sizes: Mapping[str, Size]) -> dict[str, Limit]:
     """Measure this machine and give the limit of each variant, from its serialized LSTM and decoder."""
-    peaks = measure_peaks()
-    operations = operations_per_word(config)
-    found: dict[str, Limit] = {}
-    bandwidths: dict[int, float] = {}  # by size to two figures: variants of one size share one measurement
-    for name, size in sizes.items():
-        needed = size.modules["rnn"] + size.modules["decoder"]
-        rounded = int(float(f"{needed:.2g}"))
-        if rounded not in bandwidths:
-            bandwidths[rounded] = measure_bandwidth(rounded)
-        peak = peaks.int8 if is_quantized(name) else peaks.fp32
-        found[name] = Limit(needed, operations, bandwidths[rounded], peak)
-    return found
+    meter = Meter(config, sizes)
+    for _ in range(TRIALS):
+        meter.take()
+    return meter.limits()
+
+
+def measure(sizes: Iterable[int]) -> Rates:
+    """One trial: the fastest way to read buffers of these sizes, and of large products in fp32 and dynamic int8."""
+    one, other, quantized = torch.rand(WIDTH, WIDTH), torch.rand(WIDTH, WIDTH), square_linear(WIDTH)
+    fp32: list[Callable[[], object]] = [lambda: torch.mm(one, other), lambda: F.linear(one, other)]
+    if onednn.available():
+        packed = onednn.packed_linear(other, None, WIDTH)
+        fp32.append(lambda: packed(one))
+    operations = 2 * WIDTH**3
+    with torch.inference_mode():
+        return Rates(
+            bandwidths={size: size / _least(reading_ways(size)) for size in sizes},
+            fp32=operations / _least(fp32),
+            int8=operations / _least([lambda: quantized(one)]),
+        )
 
 
 def operations_per_word(config: ModelConfig) -> int:
@@ -77,30 +144,30 @@ def operations_per_word(config: ModelConfig) -> int:
     return 2 * (lstm + config.nhid * config.ntoken)
 
 
-def measure_bandwidth(size: int) -> float:
-    """Bytes a second at which one thread reads a buffer of `size` bytes again and again; the best way counts."""
-    buffer = torch.ones(max(size // 4, 1_024))
-    return buffer.nbytes / min(_best(way) for way in (buffer.sum, buffer.max, lambda: torch.dot(buffer, buffer)))
+def reading_ways(size: int) -> list[Callable[[], object]]:
+    """Calls that read each byte of one buffer of `size` bytes once, in one stream, in two and in many."""
+    held = bytearray(b"\x3f" * (size // (4 * STREAMS) * 4 * STREAMS))
+    numbers = torch.frombuffer(held, dtype=torch.float32)
+    half, rows = len(numbers) // 2, numbers.view(STREAMS, -1)
+    ones = torch.ones(rows.shape[1])
+    return [
+        numbers.sum,
+        lambda: torch.dot(numbers[:half], numbers[half:]),
+        lambda: torch.mv(rows, ones),
+        lambda: held.find(0),  # the C library's memchr: loads and comparisons alone, to the end
+    ]
 
 
-def measure_peaks() -> Peaks:
-    """The rate of large square products in fp32 and in dynamically quantized int8; the best way counts."""
-    one, other = torch.rand(WIDTH, WIDTH), torch.rand(WIDTH, WIDTH)
-    ways: list[Callable[[], object]] = [lambda: torch.mm(one, other), lambda: F.linear(one, other)]
-    if onednn.available():
-        packed = onednn.packed_linear(other, None, WIDTH)
-        ways.append(lambda: packed(one))
-    quantized = square_linear(WIDTH)
-    operations = 2 * WIDTH**3
-    with torch.inference_mode():
-        return Peaks(operations / min(map(_best, ways)), operations / _best(lambda: quantized(one)))
+def _rounded(size: int) -> int:
+    """To two figures: variants of about one size share one measurement."""
+    return int(float(f"{size:.2g}"))
 
 
-def _best(way: Callable[[], object]) -> float:
-    """The least of several times of a call, in seconds, after a warm-up."""
-    way()
+def _least(ways: Iterable[Callable[[], object]]) -> float:
+    """The least time of a call of any of the ways, in seconds, each after a warm-up."""
     seconds = []
-    for _ in range(TRIALS):
+    for way in ways:
+        way()
         began = time.perf_counter()
         way()
         seconds.append(time.perf_counter() - began)

@@ -17,8 +17,8 @@ MAC = str(Path(__file__).parent / "support" / "mac")
 EVERY_VARIANT = """
 import torch, lmdemo
 assert torch.backends.quantized.engine == "none"
-from lmdemo.roofline import measure_peaks
-measure_peaks()
+from lmdemo import roofline
+roofline.measure([10**6])
 assert torch.backends.quantized.engine == "qnnpack"
 checkpoint = lmdemo.load_checkpoint()
 for name, model in lmdemo.build_variants(checkpoint.model).items():

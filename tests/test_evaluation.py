@@ -9,7 +9,7 @@ import torch
 
 import lmdemo
 from lmdemo.bench.tutorial import tutorial_evaluate
-from lmdemo.evaluation import median_interval
+from lmdemo.evaluation import _Reading, blocks, median_interval
 from lmdemo.fidelity import fidelity
 from lmdemo.inference import Runner
 
@@ -108,3 +108,51 @@ def test_a_pause_ends_it_wherever_it_is(
     with pytest.raises(LeftError):
         list(measure({"fp32": tiny, "int8": tiny}, torch.arange(2_000) % 50, 1, pause))
     assert sum(read) <= after + 2  # no more than a piece of each between two pauses
+
+
+@pytest.mark.parametrize(
+    ("words", "window", "turns"),
+    [
+        (1_001, 200, [200, 200, 200, 200, 201]),  # a last turn of one word would count as much as any other
+        (4_000, 200, [200] * 20),
+        (17_430, 200, [400] * 42 + [630]),
+        (30, 50, [30]),
+        (1, 25, [1]),
+    ],
+)
+def test_turns_are_whole_windows_and_a_short_rest_joins_the_last(words: int, window: int, turns: list[int]) -> None:
+    found = blocks(words, window)
+    assert [len(turn) for turn in found] == turns
+    assert [word for turn in found for word in turn] == list(range(words))
+
+
+def test_the_order_of_turns_is_drawn_anew_and_its_seed_kept(
+    tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = lmdemo.build_variants(tiny, ["fp32", "fp32-packed", "int8", "int8-per-channel"])
+    ids = torch.arange(401) % tiny.config.ntoken
+    turns: list[torch.nn.Module] = []
+    read = _Reading.read
+    monkeypatch.setattr(_Reading, "read", lambda self, *asked: turns.append(self.runner.model) or read(self, *asked))
+
+    def order(seed: int | None) -> tuple[int, list[torch.nn.Module]]:
+        turns.clear()
+        *_, final = lmdemo.compare(models, ids, 10, order_seed=seed)
+        return final.order_seed, turns[len(models) :]  # the first are the warm-up
+
+    (one, first), (other, second) = order(None), order(None)
+    assert one != other
+    assert first != second
+    assert order(one) == (one, first)
+    blocks_of_turns = [first[start : start + 4] for start in range(0, len(first), 4)]
+    assert len(blocks_of_turns) == 40
+    assert all(set(block) == set(first) for block in blocks_of_turns)
+    assert len({block.index(first[0]) for block in blocks_of_turns}) == 4  # every variant is first, and last, somewhere
+
+
+def test_what_is_measured_beside_is_called_after_each_block_outside_its_times(
+    tiny: lmdemo.LSTMModel,
+) -> None:
+    called: list[int] = []
+    snapshots = lmdemo.compare({"fp32": tiny}, torch.arange(101) % 50, 10, beside=lambda: called.append(1))
+    assert [len(called) for _ in snapshots] == list(range(1, 11))

@@ -4,14 +4,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 from torch import nn
 
 import lmdemo
 from lmdemo import variants
+from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.lab import DEFAULT_MEASURED, EXAMPLE_PARTS, Lab
+from lmdemo.machine import Interference
+from lmdemo.measured import Evaluation
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +111,9 @@ def test_first_results_are_there_without_anyone_asking(started: Lab) -> None:
     assert list(evaluation.comparison.results) == ["fp32", "fp32-packed", "int8"]
     assert evaluation.comparison.tokens == evaluation.fidelity.tokens == 4000
     assert started.limits.keys() == started.models.keys()
-    assert evaluation.limits == started.limits
+    for name, limit in evaluation.limits.items():  # the limit of now may be the better for a run since
+        assert limit.bandwidth <= started.limits[name].bandwidth
+        assert limit.peak <= started.limits[name].peak
 
 
 def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follow(lab: Lab, started: Lab) -> None:
@@ -134,6 +140,49 @@ def test_a_first_result_that_fails_is_logged_and_the_page_starts_without_it(
     (record,) = (record for record in caplog.records if record.name == "lmdemo.lab")
     assert record.getMessage() == "A first result could not be computed; the page starts without it."
     assert record.exc_info[0] is error
+
+
+def test_first_results_in_doubt_are_measured_again_when_the_machine_rests(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice in doubt, and once a visitor computes while it waits: the third evaluation is the one that stays."""
+    rests, doubtful = iter([False, True, True, True]), iter([True, True, False])
+    evaluations = []
+
+    def evaluate(other: Lab) -> Evaluation:
+        *_, evaluation = other.evaluate(100, 25, ["int8"])
+        share = 0.9 if next(doubtful) else 0.0
+        watched = Interference(seconds=2.0, others=share, stolen=0.0)
+        ratios = dict.fromkeys(evaluation.comparison.results, (1.0,) * 8)
+        evaluations.append(
+            replace(
+                evaluation,
+                comparison=replace(
+                    evaluation.comparison, interference=watched, block_seconds=ratios, block_tokens=(12,) * 8
+                ),
+            )
+        )
+        return evaluations[-1]
+
+    monkeypatch.setattr(Lab, "_evaluate_defaults", evaluate)
+    monkeypatch.setattr("lmdemo.lab.PATIENCE", 0.0)
+    other = Lab(lab.checkpoint)
+    looks = type("Looks", (), {"read": lambda _: Interference(5.0, 0.0 if next(rests) else 0.5, 0.0)})
+    monkeypatch.setattr("lmdemo.lab.Watch", looks)
+    other._compute_first()
+    assert len(evaluations) == 3
+    assert next(rests)  # three looks: a busy one, after which nothing was measured, and two quiet ones
+    assert other.evaluation.result() is evaluations[-1]
+    assert other.evaluation.result().comparison.sound
+    assert other.example.result().final
+
+
+def test_a_lab_that_was_closed_measures_no_more(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Comparison, "sound", False)
+    other = Lab(lab.checkpoint)
+    other.close()
+    other._compute_first()  # comes to its end
+    assert not other.evaluation.result().comparison.sound
 
 
 @pytest.mark.parametrize("tokens", [0, 99, 10**9, "abc", float("nan"), None])

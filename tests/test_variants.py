@@ -66,8 +66,9 @@ def test_what_is_not_quantized_is_said_in_the_table_alone(
     """A variant in fp32 that is added is neither refused for want of int8 nor held against the peak of int8."""
     added = Variant("fp32-again", lambda model: model, quantized=False)
     monkeypatch.setattr(variants, "_TABLE", variants._TABLE | {added.name: added})
-    monkeypatch.setattr(roofline, "measure_peaks", lambda: roofline.Peaks(fp32=1.0, int8=4.0))
-    monkeypatch.setattr(roofline, "measure_bandwidth", lambda size: float(size))
+    monkeypatch.setattr(
+        roofline, "measure", lambda sizes: roofline.Rates(dict.fromkeys(sizes, 1.0), fp32=1.0, int8=4.0)
+    )
     models = lmdemo.build_variants(tiny, ["fp32", "fp32-again", "int8"])
     found = roofline.limits(tiny.config, lmdemo.sizes(models))
     assert {name: limit.peak for name, limit in found.items()} == {"fp32": 1.0, "fp32-again": 1.0, "int8": 4.0}

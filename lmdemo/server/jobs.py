@@ -17,7 +17,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation
 from lmdemo.inference import Pause
 from lmdemo.inputs import real_number
-from lmdemo.lab import Evaluation
+from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
 from lmdemo.variants import VARIANTS
 

@@ -138,6 +138,7 @@ class Service:
             lab.start()
             lab.evaluation.result()
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)
+            bundled.close()
         except LmdemoError as error:
             # the Hub's end names the model; what is found in its files names the file only
             problem = str(error) if isinstance(error, HubError) else f"{pull.request.source} is not fit: {error}"

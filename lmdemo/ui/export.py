@@ -10,8 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from lmdemo.evaluation import ORDER_SEED
-from lmdemo.lab import Evaluation
+from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.size import Size
 from lmdemo.ui import markup, prose
@@ -81,7 +80,7 @@ def as_markdown(evaluation: Evaluation) -> str:
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
         f" intervals. {prose.machine_line(machine)}."
     )
-    parts += filter(None, [doubt(evaluation.unknown_share)])
+    parts += filter(None, [doubt(evaluation.unknown_share), prose.doubts(comparison)])
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,8 +93,9 @@ def settings(evaluation: Evaluation) -> dict[str, object]:
         "window": evaluation.comparison.window,
         "unknown_share": evaluation.unknown_share,
         "baseline": evaluation.comparison.baseline,
-        "seed": ORDER_SEED,
+        "order_seed": evaluation.comparison.order_seed,
         "machine": asdict(evaluation.machine),
+        "doubts": prose.doubts(evaluation.comparison),
     }
 
 

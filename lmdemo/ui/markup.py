@@ -9,7 +9,7 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.fidelity import FidelityRun
 from lmdemo.generation import Generation
-from lmdemo.lab import Evaluation
+from lmdemo.measured import Evaluation
 from lmdemo.roofline import Limit
 from lmdemo.server.service import Pull
 from lmdemo.size import MODULES, Size

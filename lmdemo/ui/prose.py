@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lmdemo.bootstrap import Estimate
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.evaluation import Comparison, Interval, shown_perplexity
+from lmdemo.evaluation import WIDE, Comparison, Interval, shown_perplexity
 from lmdemo.fidelity import GATES, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
@@ -14,9 +14,6 @@ from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
 from lmdemo.variants import BASELINE, FAIR
-
-WIDE = 0.15  # half an interval's width, as a share of the median, from which on the page warns
-DISTURBED = 0.10  # a share of the machine taken by others from which on it warns
 
 
 def megabytes(size: int) -> str:
@@ -165,20 +162,16 @@ def badge(found: Fidelity) -> str:
 def doubts(comparison: Comparison) -> str:
     """Why these timings say less than they should, if they do; else nothing."""
     reasons = []
-    widest = max(comparison.results, key=lambda name: _width(comparison, name))
-    if _width(comparison, widest) > WIDE:
-        reasons.append(
-            f"The spread is wide (±{_width(comparison, widest):.0%} for {widest}): measure more words, or in a quieter"
-            " moment."
-        )
+    name, width = comparison.widest
+    if width > WIDE:
+        reasons.append(f"The spread is wide (±{width:.0%} for {name}): measure more words, or in a quieter moment.")
     watched = comparison.interference
-    if watched.seconds >= 1:  # the system counts too coarsely for less
-        if watched.others is not None and watched.others > DISTURBED:
-            reasons.append(
-                f"Other work, with this app’s for others, took {watched.others:.0%} of the processors meanwhile."
-            )
-        if watched.stolen is not None and watched.stolen > DISTURBED / 5:
-            reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
+    if watched.by_others:
+        reasons.append(
+            f"Other work, with this app’s for others, took {watched.others:.0%} of the processors meanwhile."
+        )
+    if watched.by_host:
+        reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
     return " ".join(reasons)
 
 
@@ -221,11 +214,6 @@ def choices(name: str, model: PackedLSTMModel | PackedInt8Model) -> str:
 def unavailable(reasons: Mapping[str, str]) -> str:
     """Which variants cannot be built on this platform, and why."""
     return f"Not available here: {' '.join(reasons.values())}" if reasons else ""
-
-
-def _width(comparison: Comparison, name: str) -> float:
-    width = comparison.speed(name).relative_width
-    return 0.0 if math.isnan(width) else width
 
 
 def _of_interest(comparison: Comparison) -> str:

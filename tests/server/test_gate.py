@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -46,10 +47,12 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[Target]:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A plain Gradio app, with its function that is meant to be private."""
     command = [sys.executable, str(ROOT / "tests" / "support" / "bare_app.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    # what is uploaded is kept in a folder for all users, which may be another's
+    own = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("bare"))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=own) as process:
         yield Target(process.stdout.readline().strip(), 0, "echo", ("x", 1, "a"), ("x", 1, "a"))
         process.terminate()
 

@@ -8,15 +8,16 @@ from dataclasses import replace
 import pytest
 
 import lmdemo
-from lmdemo.lab import Evaluation, Lab
-from lmdemo.roofline import limits
+from lmdemo.lab import Lab
+from lmdemo.measured import Evaluation
+from lmdemo.roofline import Meter
 from lmdemo.ui import export
 
 
 @pytest.fixture(scope="module")
 def evaluation(bundled: lmdemo.Checkpoint) -> Evaluation:
     lab = Lab(bundled)
-    lab.limits = limits(bundled.config, lab.sizes)
+    lab._meter = Meter(bundled.config, lab.sizes)
     *_, last = lab.evaluate(700, 50, ["fp32-packed", "int8"])
     return last
 
@@ -25,7 +26,7 @@ def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
     content = json.loads(export.as_json(evaluation))
     comparison = evaluation.comparison
     assert content["checkpoint"] == "bundled"
-    assert (content["tokens"], content["window"], content["seed"]) == (700, 50, 0)
+    assert (content["tokens"], content["window"], content["order_seed"]) == (700, 50, evaluation.comparison.order_seed)
     assert content["machine"]["torch"] == evaluation.machine.torch
     int8 = content["variants"]["int8"]
     assert int8["loss"] == comparison.results["int8"].loss

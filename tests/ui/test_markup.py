@@ -150,6 +150,7 @@ def _comparison(seconds: dict[str, list[float]], others: float | None = 0.0, sto
         block_tokens=(25,) * blocks,
         block_seconds={name: tuple(times) for name, times in seconds.items()},
         interference=Interference(sum(map(sum, seconds.values())), others, stolen),
+        order_seed=0,
         final=True,
     )
 
