@@ -1,17 +1,20 @@
 """How far a variant's predictions are from fp32's: not only the loss, but the whole distribution, word by word.
 
-Loss hides what quantization changed, since a word made likelier pays for one made less likely. The definitions
-are those of llama.cpp's perplexity tool, so that figures can be held against it: the Kullback-Leibler divergence of
-the variant's distribution from fp32's, how often both find the same word likeliest, and how the probability of the
-right word changed. Intervals are those of a circular block bootstrap, because neighbouring words are not independent,
-and differences are paired: both models read the same words.
+Loss hides what quantization changed, since a word made likelier pays for one made less likely: a perplexity may stay,
+or fall, while the distribution goes far away. The definitions are those of llama.cpp's perplexity tool, so that figures
+can be held against it: the Kullback-Leibler divergence of the variant's distribution from fp32's, how often both find
+the same word likeliest, and how the probability of the right word changed. Two things are ours. All words are scored,
+where llama.cpp leaves out the first half of each of its windows; and intervals are those of a circular block
+bootstrap, where it takes words as independent. Differences are paired: both models read the same words. No interval
+speaks of another text; what passages of this one did stands beside it.
 
 All models read the slice together, window by window, in one pass. Of each word a few numbers are kept for each
 variant, never its logits, so memory does not grow with the vocabulary times the slice.
 
 References
 - https://github.com/ggml-org/llama.cpp/tree/master/tools/perplexity (README: the quantities and their names)
-- https://github.com/mlcommons/inference_policies (99 % and 99.9 % of the quality in fp32, as gates)
+- Cover, Thomas 2006, "Elements of Information Theory", lemma 11.6.1 (Pinsker: KL is at least 2 δ², δ the total
+  variation; for a fair coin moved by δ it is that, but for δ⁴)
 """
 
 import math
@@ -26,18 +29,11 @@ from lmdemo.bootstrap import Estimate, estimated_mean
 from lmdemo.evaluation import check_ids, exp
 from lmdemo.inference import Pause, Runner, go_on, log_softmax_, runner
 from lmdemo.inputs import some_models
+from lmdemo.passages import Passage, means, passages, stretches
 
-KL_PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
-CHANGE_PERCENTILES = (0.0, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 100.0)
-GATES = (0.999, 0.99)  # shares of fp32's quality that MLPerf asks for
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A 95 % interval of a share of quality; both ends NaN for fewer than two words."""
-
-    low: float
-    high: float
+KL_PERCENTILES = (0.0, 0.1, 1.0, 5.0, 10.0, 50.0, 90.0, 95.0, 99.0, 99.9, 100.0)
+CHANGE_PERCENTILES = (0.0, 0.1, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 100.0)
+CLOSE = 0.01  # a change of perplexity, up or down, within which a variant is called close
 
 
 @dataclass(frozen=True)
@@ -48,19 +44,22 @@ class Fidelity:
     loss: Estimate  # nats a word
     perplexity: Estimate
     log_ratio: Estimate  # ln(perplexity ÷ the baseline's), paired
-    kept: Kept  # the baseline's perplexity ÷ the variant's
+    perplexity_change: Estimate  # the same as a share of the baseline's: 0.01 is 1 % more
     kl: Estimate  # KL(baseline ‖ variant), nats a word
     kl_percentiles: Mapping[float, float]
     top_1: Estimate  # share of words where both find the same word likeliest
     change: Estimate  # of the probability of the right word
     change_rms: Estimate
     change_percentiles: Mapping[float, float]
+    passages: tuple[Passage, ...]
+    course: tuple[float, ...]  # KL along the text, of each of its `stretches`
 
-    def keeps(self, share: float) -> bool | None:
-        """Whether the variant keeps that share of the baseline's quality; None where the interval cannot tell."""
-        if math.isnan(self.kept.low) or self.kept.low < share <= self.kept.high:
-            return None
-        return self.kept.low >= share
+    def close(self, within: float = CLOSE) -> bool | None:
+        """Whether perplexity changed by less than a share, up or down; None where the interval cannot tell."""
+        low, high = self.perplexity_change.low, self.perplexity_change.high
+        if -within < low and high < within:
+            return True
+        return False if high <= -within or low >= within else None
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,11 @@ def fidelity(
     return _snapshots(models, ids, window, pause)
 
 
+def coin(kl: float) -> float:
+    """KL in nats as what everybody knows: that of a coin with heads at ½ + this from a fair one. About √(KL ÷ 2)."""
+    return math.sqrt(-math.expm1(-2 * max(kl, 0.0))) / 2
+
+
 def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.ndarray) -> Fidelity:
     """The figures of a variant from four numbers a word, each array (n,).
 
@@ -98,7 +102,8 @@ def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.
         kl: KL(baseline ‖ variant) of the distributions.
         same: whether both find the same word likeliest.
     """
-    ratio = estimated_mean(loss.astype(np.float64) - base_loss)
+    log_ratios = loss.astype(np.float64) - base_loss
+    ratio = estimated_mean(log_ratios)
     change = np.exp(-loss.astype(np.float64)) - np.exp(-base_loss.astype(np.float64))
     mean, squares = estimated_mean(loss), estimated_mean(change**2)
     rms = math.sqrt(squares.value)
@@ -107,14 +112,27 @@ def summarize(base_loss: np.ndarray, loss: np.ndarray, kl: np.ndarray, same: np.
         loss=mean,
         perplexity=mean.through(exp, exp(mean.value)),
         log_ratio=ratio,
-        kept=Kept(exp(-ratio.high), exp(-ratio.low)),
+        perplexity_change=ratio.through(_change, exp(ratio.value)),
         kl=estimated_mean(kl).within(least=0.0),
         kl_percentiles=_percentiles(kl, KL_PERCENTILES),
         top_1=estimated_mean(same).within(0.0, 1.0),
         change=estimated_mean(change),
         change_rms=squares.within(least=0.0).through(math.sqrt, 1 / (2 * rms) if rms else 0.0),
         change_percentiles=_percentiles(change, CHANGE_PERCENTILES),
+        passages=_passages(kl, log_ratios),
+        course=tuple(means(kl, stretches(len(kl))).tolist()),
     )
+
+
+def _passages(kl: np.ndarray, log_ratios: np.ndarray) -> tuple[Passage, ...]:
+    places = passages(len(kl))
+    both = zip(places, means(kl, places).tolist(), means(log_ratios, places).tolist(), strict=True)
+    return tuple(Passage(place.start, len(place), mean, _change(ratio)) for place, mean, ratio in both)
+
+
+def _change(log_ratio: float) -> float:
+    """A difference of losses as the share by which it changes perplexity."""
+    return exp(log_ratio) - 1 if log_ratio > 1 else math.expm1(log_ratio)
 
 
 def _percentiles(values: np.ndarray, levels: tuple[float, ...]) -> dict[float, float]:

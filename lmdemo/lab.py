@@ -23,7 +23,7 @@ from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
 from lmdemo.machine import Watch, this_machine
-from lmdemo.measured import Evaluation
+from lmdemo.measured import Evaluation, readable
 from lmdemo.memory import give_back
 from lmdemo.once import Once
 from lmdemo.prompts import prompts
@@ -209,7 +209,8 @@ class Lab:
             yield evaluation
         ids = checkpoint.test_ids[: comparison.tokens + 1]
         for run in self._exclusive(fidelity(models, ids, comparison.window, pause)):
-            yield replace(evaluation, fidelity=run)
+            texts = readable(checkpoint.vocabulary, ids[1:].tolist()) if run.final else ()
+            yield replace(evaluation, fidelity=run, texts=texts)
 
     def close(self) -> None:
         """Measure no more in the background: another lab has taken this one's place."""

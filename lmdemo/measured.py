@@ -1,12 +1,14 @@
 """All that is measured of variants on one slice of text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import FidelityRun
 from lmdemo.machine import Machine
+from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
+from lmdemo.text import Vocabulary, shown, spaced
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Evaluation:
     limits: Mapping[str, Limit]  # empty until this machine has been measured
     fidelity: FidelityRun | None = None  # begins when the timing has ended
     unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
+    texts: tuple[str, ...] = ()  # to read, of each stretch that `fidelity` has a point of its course for
 
     @property
     def computed(self) -> dict[str, int]:
@@ -31,3 +34,10 @@ class Evaluation:
     def final(self) -> bool:
         """Whether all of it is measured."""
         return self.fidelity is not None and self.fidelity.final
+
+
+def readable(vocabulary: Vocabulary, ids: Sequence[int]) -> tuple[str, ...]:
+    """Each stretch of a text, to read; its paragraphs run on, with a mark between them."""
+    pieces = spaced([shown(vocabulary.words[number]) for number in ids])
+    parts = ("".join(pieces[place.start : place.stop]) for place in stretches(len(pieces)))
+    return tuple(part.strip().replace("\n\n", " ¶ ") for part in parts)

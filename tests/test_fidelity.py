@@ -9,7 +9,8 @@ from torch import nn
 
 import lmdemo
 from lmdemo.bootstrap import Estimate
-from lmdemo.fidelity import Fidelity, FidelityRun, Kept, fidelity, summarize
+from lmdemo.fidelity import Fidelity, FidelityRun, coin, fidelity, summarize
+from lmdemo.passages import stretches
 
 
 def last(models: dict[str, nn.Module], ids: torch.Tensor, window: int = 25) -> FidelityRun:
@@ -25,8 +26,10 @@ def test_a_model_against_itself_is_exactly_zero_and_one(bundled: lmdemo.Checkpoi
         assert found.log_ratio == found.kl == found.change == found.change_rms == Estimate(0.0, 0.0, 0.0, 0.0)
         assert set(found.kl_percentiles.values()) == set(found.change_percentiles.values()) == {0.0}
         assert found.top_1 == Estimate(1.0, 0.0, 1.0, 1.0)
-        assert (found.kept.low, found.kept.high) == (1.0, 1.0)
-        assert found.keeps(0.999)
+        assert found.perplexity_change == Estimate(0.0, 0.0, 0.0, 0.0)
+        assert found.close(1e-9)
+        assert {(passage.kl, passage.perplexity_change) for passage in found.passages} == {(0.0, 0.0)}
+        assert set(found.course) == {0.0}
 
 
 class Fixed(lmdemo.LSTMModel):
@@ -81,23 +84,60 @@ def test_kl_is_that_of_the_definition(bundled: lmdemo.Checkpoint) -> None:
     assert last(models, ids, 30).results["int8"].kl.value == pytest.approx(float(expected), rel=1e-3)
 
 
+def from_losses(base: np.ndarray, other: np.ndarray, kl: float = 0.0) -> Fidelity:
+    return summarize(base, other, np.full(len(base), kl), np.ones(len(base)))
+
+
 @pytest.mark.parametrize(
-    ("kept", "verdicts"),
+    ("off", "spread", "verdict"),
     [
-        ((0.9995, 1.0002), (True, True)),
-        ((0.9970, 1.0002), (True, None)),
-        ((0.9920, 0.9980), (True, False)),
-        ((0.9850, 0.9980), (None, False)),
-        ((0.9000, 0.9500), (False, False)),
+        (0.0, 0.001, True),
+        (0.005, 0.001, True),
+        (-0.005, 0.001, True),
+        (0.0, 1.0, None),
+        (0.01, 0.001, None),
+        (-0.01, 0.001, None),
+        (0.02, 0.001, False),
+        (-0.02, 0.001, False),
     ],
 )
-def test_a_gate_is_passed_by_the_whole_interval(
-    kept: tuple[float, float], verdicts: tuple[bool | None, bool | None]
+def test_perplexity_is_close_if_the_whole_interval_is_on_either_side(
+    off: float, spread: float, verdict: bool | None
 ) -> None:
-    zeros = np.zeros(10)
-    found = summarize(zeros, zeros, zeros, zeros)
-    found = Fidelity(**{**vars(found), "kept": Kept(*kept)})
-    assert (found.keeps(0.99), found.keeps(0.999)) == verdicts
+    base, noise = np.random.default_rng(1).normal(size=(2, 1_000))
+    found = from_losses(base, base + math.log1p(off) + spread * (noise - noise.mean()))
+    assert found.perplexity_change.value == pytest.approx(off, abs=1e-9)
+    assert found.close() is verdict
+
+
+def test_a_lower_perplexity_is_not_closeness() -> None:
+    """Better by two in a hundred and far in KL: the change is told, and how far the distribution is from fp32's."""
+    base, noise = np.random.default_rng(2).normal(size=(2, 1_000))
+    found = from_losses(base, base - 0.02 + 0.001 * noise, kl=0.0276)
+    assert found.perplexity_change.high < 0
+    assert found.close() is False
+    assert coin(found.kl.value) == pytest.approx(0.116, abs=0.001)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.001, 0.02, 0.3, 0.5])
+def test_a_coin_is_as_far_off_as_its_divergence_from_a_fair_one(off: float) -> None:
+    kl = -math.log(1 - 4 * off**2) / 2 if off < 0.5 else math.inf
+    assert coin(kl) == pytest.approx(off)
+    assert off > 0.02 or coin(kl) == pytest.approx(math.sqrt(kl / 2), rel=0.01)
+
+
+def test_passages_and_the_course_show_a_stretch_that_a_mean_hides() -> None:
+    loss, kl = np.zeros(4_000), np.full(4_000, 0.004)
+    kl[2_000:2_250], rise = 0.084, np.zeros(4_000)
+    rise[2_000:2_250] = 0.12
+    found = summarize(loss, loss + rise, kl, np.ones(4_000))
+    assert [passage.words for passage in found.passages] == [250] * 16
+    assert [passage.kl for passage in found.passages] == pytest.approx([0.004] * 8 + [0.084] + [0.004] * 7)
+    assert [passage.start for passage in found.passages if passage.perplexity_change > 0.1] == [2_000]
+    assert found.passages[8].perplexity_change == pytest.approx(math.expm1(0.12))
+    highest = stretches(4_000)[int(np.argmax(found.course))]
+    assert highest.start in range(2_000, 2_151)
+    assert max(found.course) == pytest.approx(0.084)
 
 
 def test_snapshots_tell_how_far_it_is(bundled: lmdemo.Checkpoint) -> None:
@@ -110,7 +150,8 @@ def test_snapshots_tell_how_far_it_is(bundled: lmdemo.Checkpoint) -> None:
 def test_a_single_word_has_no_error(bundled: lmdemo.Checkpoint) -> None:
     found = last({"fp32": bundled.model, "again": bundled.model}, bundled.test_ids[:2]).results["again"]
     assert math.isnan(found.loss.error)
-    assert found.keeps(0.99) is None
+    assert found.close() is None
+    assert len(found.passages) == len(found.course) == 1
 
 
 def test_a_bad_window_gets_a_sentence_at_once(bundled: lmdemo.Checkpoint) -> None:

@@ -62,10 +62,14 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def as_csv(evaluation: Evaluation) -> str:
-    """A row a variant, with the settings and the machine in each."""
+    """A row a variant, with the settings and the machine in each; passages and the course of KL are in the JSON."""
     common = _flat(settings(evaluation))
+    rows = {name: _flat(_variant(evaluation, name)) for name in evaluation.comparison.results}
     return _csv(
-        [{"variant": name, **_flat(_variant(evaluation, name)), **common} for name in evaluation.comparison.results]
+        [
+            {"variant": name, **{key: cell for key, cell in row.items() if not isinstance(cell, tuple)}, **common}
+            for name, row in rows.items()
+        ]
     )
 
 
@@ -78,7 +82,7 @@ def as_markdown(evaluation: Evaluation) -> str:
     blocks = len(comparison.block_tokens)
     parts.append(
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
-        f" intervals. {prose.machine_line(machine)}."
+        f" intervals. What is not speed is of this text alone. {prose.machine_line(machine)}."
     )
     parts += filter(None, [doubt(evaluation.unknown_share), prose.doubts(comparison)])
     return "\n\n".join(parts) + "\n"

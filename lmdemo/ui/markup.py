@@ -7,14 +7,14 @@ from markupsafe import Markup
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import shown_perplexity
-from lmdemo.fidelity import FidelityRun
+from lmdemo.fidelity import CLOSE, Fidelity, FidelityRun
 from lmdemo.generation import Generation
 from lmdemo.measured import Evaluation
 from lmdemo.roofline import Limit
 from lmdemo.server.service import Pull
 from lmdemo.size import MODULES, Size
 from lmdemo.text import EOS, shown, spaced
-from lmdemo.ui import prose
+from lmdemo.ui import closeness, prose
 from lmdemo.variants import FAIR, QuantizedWeight
 
 
@@ -33,6 +33,11 @@ def alert(sentence: str) -> Markup:
 def warning(sentence: str) -> Markup:
     """A line that says why to take figures with care; nothing for an empty sentence."""
     return Markup('<p class="warning" role="note">{}</p>').format(sentence) if sentence else Markup()
+
+
+def sentence(text: str) -> Markup:
+    """A line of text that says what a chart shows; nothing for an empty one."""
+    return Markup('<p class="sentence">{}</p>').format(text) if text else Markup()
 
 
 def provenance(checkpoint: Checkpoint) -> Markup:
@@ -128,11 +133,11 @@ def size_table(sizes: Mapping[str, Size]) -> Markup:
 
 def result_table(evaluation: Evaluation) -> Markup:
     """Loss, perplexity and speed of each variant."""
-    return _table(result_rows(evaluation), "Loss, perplexity and speed by variant")
+    return _table(result_rows(evaluation), "Loss and perplexity on this text, and speed, by variant", shown=True)
 
 
 def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
-    """The rows of `result_table`, as text; the error of the perplexity once it has been measured."""
+    """The rows of `result_table`, as text; perplexity with its interval and paired change once they are measured."""
     comparison, run, limits = evaluation.comparison, evaluation.fidelity, evaluation.limits
     bases = [name for name in (comparison.baseline, FAIR) if name in comparison.results]
     rows: dict[str, dict[str, str]] = {}
@@ -141,8 +146,10 @@ def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
         row = {
             "loss": f"{result.loss:.4f}",
             "bits/word": f"{result.bits_per_word:.3f}",
-            "perplexity": prose.perplexity(found.perplexity) if found else shown_perplexity(result.perplexity, 2),
+            "perplexity": closeness.perplexity(found.perplexity) if found else shown_perplexity(result.perplexity, 2),
         }
+        if found:
+            row["paired change"] = "" if name == comparison.baseline else closeness.change(found)
         for base in bases:
             row[f"× {base}"] = "1" if name == base else prose.interval(comparison.speedup(name, over=base))
         row["words/s"] = prose.interval(comparison.speed(name))
@@ -156,41 +163,65 @@ def fidelity_table(run: FidelityRun | None) -> Markup:
     """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
     if run is None or len(run.results) < 2:
         return Markup()
-    return _table(fidelity_rows(run), f"How far each variant’s predictions are from {run.baseline}’s")
+    return _table(
+        fidelity_rows(run), f"How far each variant’s predictions are from {run.baseline}’s on this text", shown=True
+    )
 
 
 def fidelity_rows(run: FidelityRun) -> dict[str, dict[str, str]]:
     """The rows of `fidelity_table`, as text."""
     return {
         name: {
-            "quality kept": prose.badge(found),
-            "ln ratio": prose.estimate(found.log_ratio, 4),
-            "KL": prose.estimate(found.kl, 5),
-            "same top word": prose.share(found.top_1),
-            "Δp": prose.estimate(found.change, 4),
-            "Δp RMS": prose.estimate(found.change_rms, 4),
+            f"within {CLOSE:.0%}": closeness.close(found),
+            "KL": closeness.kl(found.kl),
+            "a coin’s 50%": closeness.as_coin(found),
+            "same top word": closeness.share(found.top_1),
+            "Δp": closeness.probability_change(found.change),
+            "Δp RMS": closeness.root_mean_square(found.change_rms),
         }
-        for name, found in run.results.items()
-        if name != run.baseline
+        for name, found in _others(run).items()
     }
+
+
+def passage_table(run: FidelityRun | None) -> Markup:
+    """KL and change of perplexity of each passage of the text, by variant."""
+    if run is None or len(run.results) < 2:
+        return Markup()
+    found = _others(run)
+    rows = {
+        closeness.place(passage): {
+            column: figure
+            for name, other in found.items()
+            for column, figure in (
+                (f"KL, {name}", f"{other.passages[number].kl:.5f}"),
+                (f"perplexity, {name}", closeness.passage_change(other.passages[number])),
+            )
+        }
+        for number, passage in enumerate(next(iter(found.values())).passages)
+    }
+    return _table(rows, f"KL and change of perplexity from {run.baseline}’s, passage by passage", corner="passage")
 
 
 def percentile_tables(run: FidelityRun | None) -> Markup:
     """The whole spread of KL and of the right word's change in probability."""
     if run is None or len(run.results) < 2:
         return Markup()
-    others = {name: found for name, found in run.results.items() if name != run.baseline}
+    others = _others(run)
     divergence = {
         name: {_level(level): f"{value:.5f}" for level, value in found.kl_percentiles.items()}
         for name, found in others.items()
     }
     change = {
-        name: {_level(level): prose.signed(value, 4) for level, value in found.change_percentiles.items()}
+        name: {_level(level): f"{prose.signed(100 * value, 2)}%" for level, value in found.change_percentiles.items()}
         for name, found in others.items()
     }
     return _table(divergence, f"Percentiles of KL({run.baseline} ‖ variant), nats a word", shown=True) + _table(
         change, "Percentiles of the change in the probability of the right word", shown=True
     )
+
+
+def _others(run: FidelityRun) -> dict[str, Fidelity]:
+    return {name: found for name, found in run.results.items() if name != run.baseline}
 
 
 def _level(level: float) -> str:

@@ -4,16 +4,23 @@ Backgrounds are transparent and lines mid-grey, so that one figure stands on a l
 one. Each variant has one colour everywhere (after Okabe and Ito, distinct without colour vision).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
+from textwrap import wrap
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from lmdemo.evaluation import Comparison
+from lmdemo.fidelity import FidelityRun
+from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
 from lmdemo.size import MODULES, Size
+from lmdemo.ui import closeness
 
 GREY = "#808080"
 FAINT = "rgba(128, 128, 128, 0.25)"
+LABEL = 44  # characters in a line under the pointer
 FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", sans-serif'
 
 COLOURS = {
@@ -93,6 +100,76 @@ def speed_bars(comparison: Comparison, limits: Mapping[str, Limit]) -> go.Figure
     figure.update_xaxes(title_text="words a second", rangemode="tozero", tickformat="~s")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
+
+
+def passage_dots(run: FidelityRun) -> go.Figure:
+    """A dot a passage on a line a variant, with a stroke at the mean: KL above, the change of perplexity below."""
+    others = {name: found for name, found in run.results.items() if name != run.baseline}
+    strip, between = 30 * len(others), 84  # pixels
+    figure = make_subplots(rows=2, cols=1, vertical_spacing=between / (2 * strip + between))
+    stroke = {"symbol": "line-ns", "size": 20}
+    for name, found in others.items():
+        places = [closeness.place(passage) for passage in found.passages]
+        dot = {"color": COLOURS[name], "size": 9, "opacity": 0.5}
+        line = {"line": {"width": 2, "color": COLOURS[name]}}
+        rows = (
+            (1, [passage.kl for passage in found.passages], found.kl.value, "KL %{x:.5f}"),
+            (2, [passage.perplexity_change for passage in found.passages], found.perplexity_change.value, "%{x:+.2%}"),
+        )
+        for row, values, mean, shown in rows:
+            marks = {
+                "y": [name] * len(values),
+                "mode": "markers",
+                "hovertemplate": f"{name}, %{{text}}: {shown}<extra></extra>",
+            }
+            figure.add_scatter(x=values, text=places, marker=dot, **marks, row=row, col=1)
+            whole = {"y": [name], "mode": "markers", "hovertemplate": f"{name}, all of it: {shown}<extra></extra>"}
+            figure.add_scatter(x=[mean], marker=stroke | line, **whole, row=row, col=1)
+    _calm(figure, height=2 * strip + between + 60)
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title_text="KL of a passage, nats a word", rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(title_text="change of its perplexity", tickformat=".1~%", row=2, col=1)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return figure
+
+
+def kl_course(run: FidelityRun, texts: Sequence[str]) -> go.Figure:
+    """KL along the text, a line a variant: of each stretch of words at its middle, with the words under the pointer."""
+    places = stretches(run.tokens)
+    middles = [(place.start + place.stop + 1) / 2 for place in places]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=middles,
+        y=[0] * len(middles),
+        mode="lines",
+        line={"width": 0},
+        text=[_label(text) for text in texts],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    for name, found in run.results.items():
+        if name != run.baseline:
+            figure.add_scatter(
+                name=name,
+                x=middles,
+                y=found.course,
+                mode="lines",
+                line={"width": 1.5, "color": COLOURS[name]},
+                hovertemplate="%{y:.4f}",
+            )
+    _calm(figure, height=300)
+    label = {"font": {"family": FONT, "size": 12, "color": "#1e293b"}, "bgcolor": "#f8fafc", "bordercolor": GREY}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False}
+    figure.update_layout(hovermode="x unified", hoverlabel={**label, "namelength": -1}, legend=legend, showlegend=True)
+    around = {"text": "around word %{x:,.0f}:"}
+    figure.update_xaxes(title_text="word of the text", range=[0, run.tokens], tickformat=",", unifiedhovertitle=around)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _label(text: str) -> str:
+    """A passage in lines short enough for a phone; nothing of it is markup, which plotly would take some of."""
+    return "<br>".join(escape(line) for line in wrap(text, LABEL))
 
 
 def _mixed(colour: str, other: str, share: float) -> str:

@@ -1,12 +1,10 @@
-"""Results in sentences and figures: the only place where a number is rounded for a reader."""
+"""Results in sentences and figures: numbers are rounded for a reader here, and with `ranged` where words are apart."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from lmdemo.bootstrap import Estimate
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.evaluation import WIDE, Comparison, Interval, shown_perplexity
-from lmdemo.fidelity import GATES, Fidelity, FidelityRun
+from lmdemo.evaluation import WIDE, Comparison, Interval, exp, shown_perplexity
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
 from lmdemo.packed import PackedLSTMModel
@@ -22,16 +20,32 @@ def megabytes(size: int) -> str:
 
 
 def interval(value: Interval, unit: str = "") -> str:
-    """A median and its interval, with no more digits than the interval supports."""
-    if value.n == 0:
-        return "–"
-    if math.isnan(value.low):
-        return f"about {_significant(value.median)}{unit}"
-    width = max(value.high - value.low, 1e-9)
-    digits = min(3, math.ceil(-math.log10(width / 2)))  # below 0: tens, hundreds
-    numbers = (round(number, digits) for number in (value.low, value.median, value.high))
-    low, median, high = (f"{number:,.{max(0, digits)}f}" for number in numbers)
-    return f"{median}{unit}" if low == high else f"{median}{unit} ({low} – {high})"
+    """A median and its interval, as `ranged`."""
+    return ranged(value.median, value.low, value.high, unit) if value.n else "–"
+
+
+def ranged(value: float, low: float, high: float, unit: str = "", most: int = 3, signs: bool = False) -> str:
+    """A figure and its 95% interval, the page's one notation: 3.0 (2.9 to 3.2).
+
+    Args:
+        value, low, high: the ends are NaN where there is no interval.
+        unit: behind the figure, for all three.
+        most: digits after the point; fewer where the interval supports no more.
+        signs: write a plus too.
+    """
+    if math.isnan(low):
+        return f"about {_significant(value)}{unit}"
+    digits = most if low == high else min(most, math.ceil(-math.log10((high - low) / 4)))  # below 0: tens, hundreds
+    middle, *ends = (_rounded(number, digits, signs) for number in (value, low, high))
+    if ends == [middle, middle]:
+        return f"{middle.rstrip('0').rstrip('.') if '.' in middle else middle}{unit}"
+    return f"{middle}{unit} ({ends[0]} to {ends[1]})"
+
+
+def _rounded(value: float, digits: int, signs: bool) -> str:
+    """A number in its sign's own dash; zero without sign or digits."""
+    text = f"{round(value, digits):{'+' if signs else ''},.{max(0, digits)}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else "0"
 
 
 def rate(words_per_second: float) -> str:
@@ -105,7 +119,7 @@ def size_sentences(sizes: Mapping[str, Size]) -> tuple[str, str]:
 
 def speed_verdict(comparison: Comparison) -> str:
     """How fast the variant of most interest is, against fp32 and against fp32 laid out for this CPU."""
-    base, name = comparison.baseline, _of_interest(comparison)
+    base, name = comparison.baseline, of_interest(comparison.results)
     if name == base:
         return f"{base} reads {interval(comparison.speed(base))} words/s."
     speedup = comparison.speedup(name)
@@ -121,42 +135,16 @@ def speed_verdict(comparison: Comparison) -> str:
 
 def loss_verdict(comparison: Comparison) -> str:
     """What that costs in loss, in one sentence."""
-    base, name = comparison.baseline, _of_interest(comparison)
+    base, name = comparison.baseline, of_interest(comparison.results)
     one, other = comparison.results[base], comparison.results[name]
     over = f"over {one.tokens:,} words in windows of {comparison.window}"
     if name == base:
         return f"Its loss is {one.loss:.4f} nats a word (perplexity {shown_perplexity(one.perplexity, 1)}) {over}."
     return (
         f"Its loss differs by {signed(other.loss - one.loss, 4)} nats a word (perplexity"
-        f" {shown_perplexity(other.perplexity, 1)} against {shown_perplexity(one.perplexity, 1)}) {over}."
+        f" {shown_perplexity(other.perplexity, 1)} against {shown_perplexity(one.perplexity, 1)},"
+        f" {signed(100 * (exp(other.loss - one.loss) - 1), 2)}%) {over}."
     )
-
-
-def fidelity_verdict(run: FidelityRun) -> str:
-    """How much of fp32's quality is left, in one sentence."""
-    name = "int8" if "int8" in run.results else next(reversed(run.results))
-    if name == run.baseline:
-        return ""
-    found = run.results[name]
-    if math.isnan(found.kept.low):
-        return f"A single word is too few to say how much of {run.baseline}’s quality {name} keeps."
-    low, high = (f"{share:.2%}" for share in (found.kept.low, found.kept.high))
-    return (
-        f"{name} keeps between {low} and {high} of {run.baseline}’s quality (95%) and finds the same word likeliest"
-        f" {found.top_1.value:.1%} of the time."
-    )
-
-
-def badge(found: Fidelity) -> str:
-    """The highest of MLPerf's gates that the whole interval passes, and a higher one that it may."""
-    if math.isnan(found.kept.low):  # a single word has no interval
-        return "–"
-    passed = next((gate for gate in GATES if found.keeps(gate)), None)
-    possible = next((gate for gate in GATES if found.keeps(gate) is None), None)
-    if passed is None:
-        return f"perhaps {possible:.1%}".replace(".0%", "%") if possible else f"below {GATES[-1]:.0%}"
-    perhaps = f", perhaps {possible:.1%}" if possible and possible > passed else ""
-    return f"{passed:.1%}".replace(".0%", "%") + perhaps
 
 
 def doubts(comparison: Comparison) -> str:
@@ -173,26 +161,6 @@ def doubts(comparison: Comparison) -> str:
     if watched.by_host:
         reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
     return " ".join(reasons)
-
-
-def estimate(value: Estimate, digits: int) -> str:
-    """A mean ± its standard error; nothing but 0 where both round to it."""
-    number = signed(value.value, digits) if value.value < 0 else f"{value.value:,.{digits}f}"
-    if math.isnan(value.error):
-        return number
-    error = f"{value.error:,.{digits}f}"
-    return f"{number} ± {error}" if float(number.replace(",", "").replace("−", "-")) or float(error) else "0"
-
-
-def perplexity(value: Estimate) -> str:
-    """A perplexity ± its standard error, as far as it says something."""
-    text = shown_perplexity(value.value, 1)
-    return text if text.startswith("over") else estimate(value, 1)
-
-
-def share(value: Estimate) -> str:
-    """A share of words ± its standard error; of a single word, which has no error, the share alone."""
-    return f"{value.value:.1%}" + ("" if math.isnan(value.error) else f" ± {value.error:.1%}")
 
 
 def signed(value: float, digits: int) -> str:
@@ -216,9 +184,10 @@ def unavailable(reasons: Mapping[str, str]) -> str:
     return f"Not available here: {' '.join(reasons.values())}" if reasons else ""
 
 
-def _of_interest(comparison: Comparison) -> str:
+def of_interest(names: Iterable[str]) -> str:
     """int8 if it was measured, else the last variant."""
-    return "int8" if "int8" in comparison.results else next(reversed(comparison.results))
+    *_, last = names = list(names)
+    return "int8" if "int8" in names else last
 
 
 def origin(checkpoint: Checkpoint) -> str:

@@ -42,6 +42,9 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#results tbody tr")).to_have_count(3)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
     expect(page.locator("#fidelity tbody tr")).to_have_count(2)
+    expect(page.locator("#spread")).to_contain_text("In 16 passages of this text, 250 words each, KL of int8 ran from")
+    expect(page.locator("#dots .js-plotly-plot .scatterlayer .trace")).to_have_count(8)  # dots and means, twice
+    expect(page.locator("#course .js-plotly-plot .scatterlayer .trace")).to_have_count(3)  # the words, two lines
 
 
 def test_it_streams_and_stops_at_once(visit: Visit) -> None:

@@ -32,6 +32,10 @@ def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
     assert int8["loss"] == comparison.results["int8"].loss
     assert int8["speedup"]["median"] == comparison.speedup("int8").median
     assert int8["fidelity"]["kl"]["value"] == evaluation.fidelity.results["int8"].kl.value
+    assert [passage["kl"] for passage in int8["fidelity"]["passages"]] == [
+        passage.kl for passage in evaluation.fidelity.results["int8"].passages
+    ]
+    assert int8["fidelity"]["course"] == list(evaluation.fidelity.results["int8"].course)
     assert int8["limit"]["bandwidth"] > 0
     assert len(content["blocks"]["seconds"]["int8"]) == len(content["blocks"]["tokens"])
     assert content["interference"]["seconds"] > 0
@@ -56,11 +60,13 @@ def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet(evaluation: 
 
 
 def test_markdown_is_two_tables_and_a_line(evaluation: Evaluation) -> None:
-    speed, fidelity, line = export.as_markdown(evaluation).strip().split("\n\n")
-    assert speed.splitlines()[0].startswith("| | loss | bits/word | perplexity | × fp32 | × fp32-packed | words/s |")
+    speed, fidelity, line, *_ = export.as_markdown(evaluation).strip().split("\n\n")
+    assert speed.splitlines()[0].startswith(
+        "| | loss | bits/word | perplexity | paired change | × fp32 | × fp32-packed | words/s |"
+    )
     assert len(speed.splitlines()) == 5
     assert len(fidelity.splitlines()) == 4
-    assert {text.count("|") for text in speed.splitlines()} == {9}
+    assert {text.count("|") for text in speed.splitlines()} == {10}
     assert "700 words in windows of 50" in line
     assert evaluation.machine.torch in line
 

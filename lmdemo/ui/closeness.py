@@ -1,0 +1,115 @@
+"""How far variants are from fp32, in sentences and figures: of the text that was read, and of no other."""
+
+import math
+
+from lmdemo.bootstrap import Estimate
+from lmdemo.evaluation import shown_perplexity
+from lmdemo.fidelity import CLOSE, Fidelity, FidelityRun, coin
+from lmdemo.passages import Passage
+from lmdemo.ui.prose import of_interest, ranged, signed
+
+VAST = 1e10  # a share by which perplexity changes, from which on it says nothing any more
+
+
+def verdict(run: FidelityRun) -> str:
+    """What the variant of most interest costs, with its intervals; empty where there is nothing to compare."""
+    name = of_interest(run.results)
+    if name == run.baseline:
+        return ""
+    found = run.results[name]
+    one, other = (shown_perplexity(run.results[each].perplexity.value, 1) for each in (run.baseline, name))
+    return (
+        f"On this text, over {run.tokens:,} words in windows of {run.window}, the perplexity of {name} is {other}"
+        f" against {one}, a change of {change(found)}; closer than {CLOSE:.0%}: {close(found)}. KL is {kl(found.kl)},"
+        f" as if a coin that says 50% said {as_coin(found)}."
+    )
+
+
+def close(found: Fidelity) -> str:
+    """Whether perplexity changed by less than `CLOSE`, up or down."""
+    return {True: "yes", False: "no", None: "not decided"}[found.close()]
+
+
+def change(found: Fidelity) -> str:
+    """By how much perplexity changed: a paired difference."""
+    value = found.perplexity_change
+    if max(value.value, value.high) > VAST:
+        return "over 10^12%"
+    return _percent(value, signs=True)
+
+
+def perplexity(value: Estimate) -> str:
+    """A perplexity and its interval, as far as it says something."""
+    text = shown_perplexity(value.value, 1)
+    if text.startswith("over") or math.isnan(value.low) or value.high > VAST:
+        return text
+    return ranged(value.value, value.low, value.high)
+
+
+def kl(value: Estimate) -> str:
+    """A divergence in nats a word and its interval."""
+    if math.isnan(value.low):
+        return f"{value.value:.5f}"
+    return ranged(value.value, value.low, value.high, most=5)
+
+
+def as_coin(found: Fidelity) -> str:
+    """The mean KL as what a coin would say that ought to say 50%."""
+    off = 100 * coin(found.kl.value)
+    return f"50 ± {off:.1f}%" if off >= 0.05 else "50%"
+
+
+def share(value: Estimate) -> str:
+    """A share of words and its interval."""
+    return f"{value.value:.1%}" if math.isnan(value.low) else _percent(value)
+
+
+def probability_change(value: Estimate) -> str:
+    """A change in probability, in percentage points."""
+    return signed(100 * value.value, 2) + "%" if math.isnan(value.low) else _percent(value, signs=True)
+
+
+def root_mean_square(value: Estimate) -> str:
+    """The size of changes in probability, in percentage points."""
+    return f"{value.value:.2%}" if math.isnan(value.low) else _percent(value)
+
+
+def _percent(value: Estimate, signs: bool = False) -> str:
+    if math.isnan(value.low):
+        return f"{signed(100 * value.value, 1)}%"
+    return ranged(100 * value.value, 100 * value.low, 100 * value.high, "%", signs=signs)
+
+
+def passage_change(passage: Passage) -> str:
+    """By how much the perplexity of a passage changed."""
+    return _passage_percent(passage.perplexity_change, 2)
+
+
+def _passage_percent(change: float, digits: int) -> str:
+    return f"{signed(100 * change, digits)}%" if change <= VAST else "over 10^12%"
+
+
+def _ends(values: list[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def passages(run: FidelityRun) -> str:
+    """What the passages of the text did, in one sentence; empty where there is nothing to compare."""
+    name = of_interest(run.results) if run.results else run.baseline
+    if name == run.baseline:
+        return ""
+    found = run.results[name]
+    words = found.passages[0].words
+    if len(found.passages) == 1:
+        return ""
+    least, most = (f"{end:.4f}" for end in _ends([passage.kl for passage in found.passages]))
+    down, up = (_passage_percent(end, 1) for end in _ends([passage.perplexity_change for passage in found.passages]))
+    return (
+        f"In {len(found.passages)} passages of this text, {words:,} word{'s' * (words > 1)} each, KL of {name} ran from"
+        f" {least} to {most}, and its perplexity changed by {down} to {up}."
+    )
+
+
+def place(passage: Passage) -> str:
+    """Which words of the text a passage holds, from 1."""
+    return f"words {passage.start + 1:,} to {passage.start + passage.words:,}"
