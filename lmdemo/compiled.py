@@ -1,7 +1,7 @@
-"""int8lm.c as a library: built by the system's C compiler for this very processor, once, and kept in the user's cache.
+"""Our kernels in C as a library, built by the system's C compiler for this very processor, once, and kept in a cache.
 
 A compiler is not needed to run anything here. Where there is none, or a build does not come about, that is a sentence,
-and nothing is raised: int8 is then computed in torch's ways alone. It knows nothing of models.
+and nothing is raised: models are then computed in torch's ways alone. It knows nothing of models.
 """
 
 import ctypes
@@ -23,7 +23,8 @@ from lmdemo.once import Once
 
 log = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("int8lm.c")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("int8lm.c", "fp32lm.c"))
+HEADER = Path(__file__).with_name("lstm.h")  # which they include
 PATIENCE = 120  # seconds that a build may take
 # a * b + c in two roundings but where the source has one; and no code for NaN, errno or traps, which nothing reads
 ARITHMETIC = ("-ffp-contract=off", "-ffinite-math-only", "-fno-signed-zeros", "-fno-math-errno", "-fno-trapping-math")
@@ -47,12 +48,12 @@ class _NoLibraryError(Exception):
 def build(environment: Mapping[str, str]) -> Compiled:
     """The library as `environment` has it: PATH, and CC if it is set, tell the compiler, HOME the user's cache.
 
-    It is kept under a name that stands for the source, the compiler and what that knows of the processor, so that
+    It is kept under a name that stands for the sources, the compiler and what that knows of the processor, so that
     none is loaded that was built for another.
     """
     try:
         compiler = _compiler(environment)
-        path = _folder(environment) / f"int8lm-{_key(compiler, environment)}.so"
+        path = _folder(environment) / f"kernels-{_key(compiler, environment)}.so"
         return Compiled(_library(compiler, environment, path))
     except _NoLibraryError as problem:
         return Compiled(None, str(problem))
@@ -78,7 +79,8 @@ def _compiler(environment: Mapping[str, str]) -> tuple[str, ...]:
 def _key(compiler: tuple[str, ...], environment: Mapping[str, str]) -> str:
     """What the compiler defines before the first line of a source: its version, and what this processor can do."""
     macros = _run([*compiler, "-dM", "-E", "-x", "c", os.devnull], environment)
-    return sha256("\0".join([SOURCE.read_text(encoding="utf-8"), *compiler, macros]).encode()).hexdigest()[:32]
+    texts = (source.read_text(encoding="utf-8") for source in (*SOURCES, HEADER))
+    return sha256("\0".join([*texts, *compiler, macros]).encode()).hexdigest()[:32]
 
 
 def _folder(environment: Mapping[str, str]) -> Path:
@@ -106,7 +108,7 @@ def _compile(compiler: tuple[str, ...], environment: Mapping[str, str], path: Pa
     """Build beside `path` and rename, so that whoever looks there finds all of it or nothing."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as folder:
         built = Path(folder, path.name)
-        _run([*compiler, str(SOURCE), "-o", str(built), "-lm"], environment)
+        _run([*compiler, *map(str, SOURCES), "-o", str(built), "-lm"], environment)
         built.replace(path)
 
 

@@ -190,6 +190,6 @@ def runner(model: nn.Module) -> Runner:
 
     As a reader of the tutorial runs it, through its modules; a packed one by the ways that were fastest here.
     """
-    if isinstance(model, PackedLSTMModel):
-        return PackedRunner(model)
-    return model.start() if isinstance(model, Starts) else Runner(model)
+    if isinstance(model, Starts):
+        return model.start()
+    return PackedRunner(model) if isinstance(model, PackedLSTMModel) else Runner(model)

@@ -3,9 +3,7 @@
 // inputs of a layer and of the decoder over the whole window, a hidden state word by word. Sums of products are exact
 // integers; what follows is float32, rounded where torch rounds. So it is built without contraction of a * b + c: where
 // FBGEMM and SLEEF have a fused product, `fmaf` stands. Ids, lengths and buffers are the caller's to check (int8lm.py).
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "lstm.h"
 // DOT adds four products of bytes to each of LANES sums; the processor has the registers to do so for WORDS words.
 #if defined(__AVX512VNNI__)
 #include <immintrin.h>
@@ -40,9 +38,8 @@ static inline Lanes plainly(Lanes sum, Lanes x, Lanes w) {
 // Panels follow one another, each: for every four inputs, PANEL rows of four weights; then, for its rows, the sum of
 // the weights (int32), their scale and the bias (float). `width` is `columns` filled up to sixteens with zeros.
 typedef struct { int32_t rows, columns, width; const int8_t *panels; } Linear;
-typedef struct { // levels: the greatest integer of an activation; simd: units whose sigmoid torch takes in SIMD
-    int32_t layers, nhid, levels, simd; const Linear *of_input, *of_hidden, *decoder;
-    void (*tanh)(int32_t n, const float *x, float *y, int64_t mode); // MKL's, where torch takes that one
+typedef struct { // levels: the greatest integer of an activation
+    int32_t layers, levels; const Linear *of_input, *of_hidden, *decoder; Units units;
 } Model;
 typedef struct {
     float *h, *c, *outputs; // (layers, nhid), the same, (T, nhid)
@@ -50,27 +47,6 @@ typedef struct {
     float *scratch;         // the greater of (1 + the lesser of T and CHUNK) 4 nhid and T (GROUP + 2)
     float scale; int32_t zero, back; // of the bytes; the way of the last step
 } Text;
-static inline float exponential(float x) { // 2^n e^r with |r| < ln 2 / 2: expf of SLEEF (u10), which torch takes
-    x = x > -87.f ? x : -87.f; x = x < 88.f ? x : 88.f;
-    float n = rintf(x * 1.442695040888963f), r = fmaf(n, -1.428606765330187e-06f, fmaf(n, -.693145751953125f, x));
-    float p = fmaf(fmaf(.000198527617612853646f, r, .00139304355252534151f), r, .00833336077630519867f);
-    p = fmaf(fmaf(fmaf(p, r, .0416664853692054749f), r, .16666667163372039f), r, .5f);
-    int32_t bits = ((int32_t)n + 127) << 23; float power; memcpy(&power, &bits, 4);
-    return (fmaf(r * r, p, r) + 1.f) * power;
-}
-static inline float hyperbolic(float single) { // tanh, as (e^2x - 1) / (e^2x + 1) in double: mostly torch's last bit
-    double x = single; x = x > -20. ? x : -20.; x = x < 20. ? x : 20.;
-    double n = rint(x * 2.8853900817779268), r = fma(n, -.6931471805599453, 2. * x);
-    double p = fma(fma(fma(1. / 3628800, r, 1. / 362880), r, 1. / 40320), r, 1. / 5040);
-    p = fma(fma(fma(fma(fma(p, r, 1. / 720), r, 1. / 120), r, 1. / 24), r, 1. / 6), r, .5);
-    int64_t bits = (int64_t)((int32_t)n + 1023) << 52; double power; memcpy(&power, &bits, 8);
-    double less_one = fma(fma(p * r, r, r), power, power - 1.); // exact near 0 too
-    return (float)(less_one / (less_one + 2.));
-}
-static void hyperbolics(const Model *m, int n, const float *x, float *y) {
-    if (m->tanh) m->tanh(n, x, y, 0x140102); // torch's mode: high accuracy, denormals kept, errors ignored
-    else for (int j = 0; j < n; j++) y[j] = hyperbolic(x[j]);
-}
 static inline float share(float x) { // e^x, x <= 0, for the sum under a softmax: to 2e-7
     x = x > -80.f ? x * 1.442695040888963f : -115.f;
     float n = rintf(x), r = x - n, p = fmaf(fmaf(.0001535336188f, r, .001339887440f), r, .009618437358f);
@@ -104,60 +80,63 @@ static void quantize(const Model *m, const float *x, int n, int columns, int wid
     EACH##n(ZERO) \
     for (long j = 0; j < width; j += 4, w += 4 * PANEL) { Lanes s = load(w), v = load(w + 4 * LANES); EACH##n(ADD) } \
     EACH##n(KEEP) }
+#define EACH1(do) do(0)
 #define EACH2(do) do(0) do(1)
 #define EACH4(do) EACH2(do) do(2) do(3)
 #define EACH6(do) EACH4(do) do(4) do(5)
 #define EACH8(do) EACH6(do) do(6) do(7)
-TILE(2) TILE(4) TILE(6) TILE(8)
-#define AHEAD(t) { Lanes u = four(x + j + 4 * t); const int8_t *s = w + 4 * t * PANEL; \
-    Lanes one = load(s), other = load(s + 4 * LANES); a##t = DOT(a##t, u, one); b##t = DOT(b##t, u, other); }
-static void tile1(const int8_t *w, const uint8_t *x, long width, int32_t *totals) { // four sums, none waits for another
-    EACH4(ZERO)
-    for (long j = 0; j < width; j += 16, w += 16 * PANEL) { EACH4(AHEAD) }
-    a0 += a1 + a2 + a3; b0 += b1 + b2 + b3; KEEP(0)
-}
+TILE(1) TILE(2) TILE(4) TILE(6) TILE(8)
 static void (*const TILES[])(const int8_t *, const uint8_t *, long, int32_t *) = {tile1, tile2, tile4, tile6, tile8};
-static inline __attribute__((always_inline)) void finish(
+// One word with two panels.
+static void pair(const int8_t *w, const int8_t *v, const uint8_t *x, long width, int32_t *totals) {
+    ZERO(0) ZERO(1)
+    for (long j = 0; j < width; j += 4, w += 4 * PANEL, v += 4 * PANEL) {
+        Lanes u = four(x + j);
+        a0 = DOT(a0, u, load(w)); b0 = DOT(b0, u, load(w + 4 * LANES));
+        a1 = DOT(a1, u, load(v)); b1 = DOT(b1, u, load(v + 4 * LANES));
+    }
+    KEEP(0) KEEP(1)
+}
+static const int8_t *panel_at(const Linear *l, int first) { return l->panels + (long)first * (l->width + 12); }
+static inline __attribute__((always_inline)) void finish_rows(
     const int32_t *totals, const int32_t *sums, int rows, float scale, int32_t zero, float *out) {
     const float *scales = (const float *)(sums + PANEL), *bias = scales + PANEL;
     for (int e = 0; e < rows; e++)
         out[e] = fmaf((float)(totals[e] + (FLIP - zero) * sums[e]), scales[e] * scale, bias[e]);
 }
+static void finish(const Linear *l, int first, const int32_t *totals, const Text *s, float *out) {
+    const int32_t *sums = (const int32_t *)(panel_at(l, first) + (long)PANEL * l->width);
+    if (first + PANEL <= l->rows) finish_rows(totals, sums, PANEL, s->scale, s->zero, out);
+    else finish_rows(totals, sums, l->rows - first, s->scale, s->zero, out);
+}
 // The rows of a panel, from row `first` on, with n words of bytes: out (n, stride).
 static void panel(const Linear *l, int first, const uint8_t *x, int n, const Text *s, float *out, long stride) {
-    const int8_t *w = l->panels + (long)first * (l->width + 12);
-    const int32_t *after = (const int32_t *)(w + (long)PANEL * l->width);
     int32_t totals[WORDS * PANEL];
     for (int words; n; n -= words, x += (long)words * l->width) {
         words = n >= WORDS ? WORDS : n > 1 ? n & ~1 : 1;
-        TILES[words / 2](w, x, l->width, totals);
-        for (int t = 0; t < words; t++, out += stride)
-            if (first + PANEL <= l->rows) finish(totals + t * PANEL, after, PANEL, s->scale, s->zero, out);
-            else finish(totals + t * PANEL, after, l->rows - first, s->scale, s->zero, out);
+        TILES[words / 2](panel_at(l, first), x, l->width, totals);
+        for (int t = 0; t < words; t++, out += stride) finish(l, first, totals + t * PANEL, s, out);
     }
 }
-// From the first panel to the last, or back: what the caches still hold of the last word's weights comes first.
+// One word with all panels, one of either half at a time, since memory gives two streams faster than one; from the
+// first to the last, or back: what the caches still hold of the last word's weights comes first.
+static void product_of_one(const Linear *l, const uint8_t *x, const Text *s, float *out) {
+    int32_t totals[2 * PANEL];
+    int half = ((l->rows + PANEL - 1) / PANEL + 1) / 2 * PANEL;
+    for (int e = 0; e < half; e += PANEL) {
+        int one = s->back ? half - PANEL - e : e, other = one + half < l->rows ? one + half : one;
+        pair(panel_at(l, one), panel_at(l, other), x, l->width, totals);
+        finish(l, one, totals, s, out + one);
+        finish(l, other, totals + PANEL, s, out + other);
+    }
+}
 static void product(const Linear *l, const uint8_t *x, int n, const Text *s, float *out) {
-    for (int e = 0, last = (l->rows - 1) / PANEL * PANEL; e <= last; e += PANEL) {
-        int first = s->back ? last - e : e; panel(l, first, x, n, s, out + first, l->rows);
-    }
-}
-// One word in a layer: gates i, f, g, o (4, n), of the input and `more` of the hidden state; c and h are changed.
-static void cell(const Model *m, float *gates, const float *restrict more, float *restrict c, float *restrict h) {
-    int n = m->nhid; float *i = gates, *f = i + n, *g = f + n, *o = g + n;
-    for (int j = 0; j < 4 * n; j++) gates[j] += more[j];
-    for (float *x = i; x <= o; x += x == f ? 2 * n : n) {
-        for (int j = 0; j < m->simd; j++) x[j] = 1.f / (1.f + exponential(-x[j]));
-        for (int j = m->simd; j < n; j++) x[j] = 1.f / (1.f + expf(-x[j]));
-    }
-    hyperbolics(m, n, g, g);
-    for (int j = 0; j < n; j++) c[j] = f[j] * c[j] + i[j] * g[j];
-    hyperbolics(m, n, c, g);
-    for (int j = 0; j < n; j++) h[j] = o[j] * g[j];
+    if (n == 1) product_of_one(l, x, s, out);
+    else for (int e = 0; e < l->rows; e += PANEL) panel(l, e, x, n, s, out + e, l->rows);
 }
 // Inputs x (n, ninp) through all layers; outputs (n, nhid), also as bytes, and the next state are left in the text.
 void run(const Model *m, Text *s, const float *x, int32_t n) {
-    int nhid = m->nhid; float *more = s->scratch, *gates = more + 4L * nhid, *h = s->h, *c = s->c;
+    int nhid = m->units.nhid; float *more = s->scratch, *gates = more + 4L * nhid, *h = s->h, *c = s->c;
     for (int l = 0; l < m->layers; l++, x = s->outputs, h += nhid, c += nhid) {
         const Linear *of_input = m->of_input + l, *of_hidden = m->of_hidden + l;
         quantize(m, x, n, of_input->columns, of_input->width, s);
@@ -167,7 +146,9 @@ void run(const Model *m, Text *s, const float *x, int32_t n) {
             if (!kept) product(of_input, s->bytes + (long)t * of_input->width, n - t < CHUNK ? n - t : CHUNK, s, gates);
             quantize(m, h, 1, nhid, of_hidden->width, &word);
             product(of_hidden, word.bytes, 1, &word, more);
-            cell(m, gates + 4L * nhid * kept, more, c, h);
+            float *all = gates + 4L * nhid * kept; // of the input, and now of the hidden state too
+            for (int j = 0; j < 4 * nhid; j++) all[j] += more[j];
+            cell(&m->units, all, c, h);
             memcpy(s->outputs + (long)t * nhid, h, sizeof(float) * nhid);
         }
     }

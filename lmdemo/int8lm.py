@@ -10,7 +10,6 @@ It knows nothing of compilers: where the library comes from is compiled.py's.
 import ctypes
 from collections.abc import Iterable, Iterator
 from ctypes import POINTER, byref, c_float, c_int32, c_void_p
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,11 +19,10 @@ from lmdemo.choosing import ROWS, pieces
 from lmdemo.errors import VariantError
 from lmdemo.inference import PREFILL, Pause
 from lmdemo.model import Hidden
+from lmdemo.native import Units, filled, huge, units
 
 GROUP, CHUNK = 128, 64  # as in int8lm.c
-PAGE = 2 * 2**20  # bytes
 LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
-LANES = {"AVX512": 16, "AVX2": 8}  # of float32 that torch computes at once, by capability; else 4
 
 
 class _Linear(ctypes.Structure):
@@ -33,9 +31,9 @@ class _Linear(ctypes.Structure):
 
 class _Model(ctypes.Structure):
     _fields_ = [
-        *((name, c_int32) for name in ("layers", "nhid", "levels", "simd")),
+        *((name, c_int32) for name in ("layers", "levels")),
         *((name, POINTER(_Linear)) for name in ("of_input", "of_hidden", "decoder")),
-        ("tanh", c_void_p),
+        ("units", Units),
     ]
 
 
@@ -66,38 +64,35 @@ class Int8LM:
         pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
         pairs.append((model.decoder.weight(), model.decoder.bias()))
         self.bytes = sum(self._bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
-        self._memory = _huge(self.bytes)  # which the structures point into
+        self._memory = huge(self.bytes)  # which the structures point into
         free, linears = self._memory, []
         for weight, bias in pairs:
             linears.append(self._arranged(weight, bias, free))
             free = free[self._bytes(weight) :]
         of_input, of_hidden = ((_Linear * len(layers))(*linears[n : n + len(layers)]) for n in (0, len(layers)))
-        nhid = model.config.nhid
-        # torch takes two of its vectors at a time, and the units that are left one by one
-        simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
         decoder = ctypes.pointer(linears[-1])
-        self.structure = _Model(len(layers), nhid, levels, simd, of_input, of_hidden, decoder, _tanh())
+        self.structure = _Model(len(layers), levels, of_input, of_hidden, decoder, units(model.config.nhid))
         self.width = max(linear.width for linear in linears)
 
     def _bytes(self, weight: Tensor) -> int:
         rows, columns = weight.shape
-        return _filled(rows, self._panel) * (_filled(columns, 16) + 12)
+        return filled(rows, self._panel) * (filled(columns, 16) + 12)
 
     def _arranged(self, weight: Tensor, bias: Tensor, free: np.ndarray) -> _Linear:
         """Panels of rows at the beginning of `free`, as int8lm.c describes them."""
         integers, each = weight.int_repr().numpy(), self._panel  # (rows, columns) int8
         rows, columns = integers.shape
-        width, panels = _filled(columns, 16), _filled(rows, each) // each
+        width, panels = filled(columns, 16), filled(rows, each) // each
         per_tensor = weight.qscheme() == torch.per_tensor_affine
         scales = np.full(rows, weight.q_scale()) if per_tensor else weight.q_per_channel_scales().numpy()
-        filled = np.zeros((panels * each, width), np.int8)
-        filled[:rows, :columns] = integers
+        padded = np.zeros((panels * each, width), np.int8)
+        padded[:rows, :columns] = integers
         after = np.zeros((3, panels * each), np.int32)
-        after[0] = filled.sum(1, dtype=np.int32)
+        after[0] = padded.sum(1, dtype=np.int32)
         after[1, :rows] = scales.astype(np.float32).view(np.int32)
         after[2, :rows] = bias.detach().numpy().view(np.int32)
         place = free[: self._bytes(weight)].reshape(panels, -1)
-        place[:, : each * width] = filled.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1)
+        place[:, : each * width] = padded.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1)
         place[:, each * width :] = after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8)
         return _Linear(rows, columns, width, place.ctypes.data)
 
@@ -113,8 +108,11 @@ class Int8LMRunner:
         self._lm, self._library, self._model = lm, lm.library, byref(lm.structure)
         # (ntoken, ninp): a row of it is a word's inputs, without a lookup
         self._table = encoder.weight.detach().contiguous() if isinstance(encoder, nn.Embedding) else None
+        if self._table is not None:
+            self._first_row, self._row_bytes = self._table.data_ptr(), self._table.stride(0) * self._table.itemsize
         self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
-        self._logits = torch.empty(config.ntoken)
+        self._logits, self._ntoken = torch.empty(config.ntoken), config.ntoken
+        self._output = self._logits.data_ptr()
         self._words = 0  # that there is room for
         self._room_for(1)
 
@@ -134,14 +132,14 @@ class Int8LMRunner:
         Raises:
             ValueError: the word is not in the vocabulary.
         """
-        if not 0 <= word < self._lm.config.ntoken:
+        if not 0 <= word < self._ntoken:
             raise ValueError("A word is not in the vocabulary.")
         if self._table is None:
             embedded = self._lm.encoder(torch.tensor([word]))  # (1, ninp)
             row = embedded.data_ptr()
         else:
-            row = self._table.data_ptr() + word * self._table.stride(0) * self._table.itemsize
-        self._library.step(self._model, self._text, row, self._logits.data_ptr())
+            row = self._first_row + word * self._row_bytes
+        self._library.step(self._model, self._text, row, self._output)
         return self._logits
 
     def read(self, ids: Tensor) -> Iterator[Tensor]:
@@ -212,19 +210,6 @@ class Int8LMRunner:
         self._words = words
 
 
-def _filled(count: int, multiple: int) -> int:
-    return count + -count % multiple
-
-
-def _huge(size: int) -> np.ndarray:
-    """So many bytes, on pages of 2 MB where the system has them: numpy asks for these, from 4 MB on.
-
-    A processor fetches ahead within a page, and the weights are read from end to end for each word.
-    """
-    memory = np.empty(_filled(size, PAGE) + PAGE, np.int8)  # what is never touched takes no memory
-    return memory[-memory.ctypes.data % PAGE :][:size]
-
-
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library`, whose functions know what they take."""
     both = [POINTER(_Model), POINTER(_Text)]
@@ -234,12 +219,3 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.losses.argtypes = [*both, c_void_p, c_int32, c_void_p]
     library.run.restype = library.step.restype = library.decode.restype = library.losses.restype = None
     return library
-
-
-def _tanh() -> int | None:
-    """Where the function lies that torch's own tanh calls, so that its last bit is the same; None if not in MKL."""
-    try:
-        torchs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        return ctypes.cast(torchs.vmsTanh, c_void_p).value
-    except (OSError, AttributeError):  # another system's library; one without MKL
-        return None

@@ -33,7 +33,7 @@ from lmdemo.adoption import adopted
 from lmdemo.engine import engine
 from lmdemo.errors import VariantError
 from lmdemo.model import LSTMModel
-from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
 
 
@@ -68,7 +68,7 @@ def fp32_packed(model: LSTMModel) -> nn.Module:
 
     Same outputs; each product done in the way that a short measurement found fastest here.
     """
-    return PackedLSTMModel(model)
+    return PackedFp32Model(model)
 
 
 @variant("int8", quantized=True)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import lmdemo
 from lmdemo import onednn
 from lmdemo.choosing import ROWS, pieces
-from lmdemo.inference import PackedRunner, Runner, engine_decode, go_on, runner
+from lmdemo.inference import Runner, engine_decode, go_on, runner
 from lmdemo.onednn import Int8Linear, activation_scale
 from lmdemo.packed import PackedLSTMModel
-from lmdemo.packed_int8 import PackedInt8Runner
+from lmdemo.ways import ChosenRunner
 
 IDS = torch.arange(3, 3 + 13 * 230, 13)
 
@@ -27,8 +27,8 @@ def models(bundled: lmdemo.Checkpoint) -> dict[str, torch.nn.Module]:
 def test_each_kind_of_model_has_its_runner(models: dict[str, torch.nn.Module]) -> None:
     kinds = {name: type(runner(model)) for name, model in models.items()}
     assert kinds.pop("fp32") is Runner
-    assert kinds.pop("fp32-packed") is PackedRunner
-    assert kinds.pop("int8-packed") is PackedInt8Runner
+    assert kinds.pop("fp32-packed") is ChosenRunner
+    assert kinds.pop("int8-packed") is ChosenRunner
     assert set(kinds.values()) == {Runner}
 
 

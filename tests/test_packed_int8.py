@@ -12,7 +12,8 @@ from lmdemo.choosing import ROWS
 from lmdemo.compiled import Compiled
 from lmdemo.inference import Runner
 from lmdemo.once import Once
-from lmdemo.packed_int8 import MODULES, OPERATORS, PackedInt8Model
+from lmdemo.packed_int8 import OPERATORS, PackedInt8Model
+from lmdemo.ways import MODULES
 
 IDS = torch.arange(3, 3 + 13 * 231, 13)
 
@@ -69,5 +70,5 @@ def test_without_the_kernel_the_other_ways_serve_and_a_sentence_says_so(
     model = packed(tiny)
     with torch.inference_mode():
         assert torch.equal(model.start().step(3), Runner(model).step(3))
-    assert list(model.ways()) == [MODULES, OPERATORS]
+    assert list(model.whole.ways()) == [MODULES, OPERATORS]
     assert model.problem == sentence

@@ -7,7 +7,7 @@ import gradio as gr
 from lmdemo import variants
 from lmdemo.checkpoint import ASSETS
 from lmdemo.lab import Lab
-from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.ui import export, markup, prose
 from lmdemo.ui.controls import text_button
@@ -47,9 +47,8 @@ def draw(lab: Lab) -> Update:
     weights = variants.quantized_weights(models["int8"])
     chosen, reasons = [], dict(lab.unavailable)
     for name, model in lab.built.items():
-        if isinstance(model, PackedLSTMModel | PackedInt8Model):
+        if isinstance(model, PackedFp32Model | PackedInt8Model):
             chosen.append(prose.choices(name, model))
-        if isinstance(model, PackedInt8Model):
             reasons[name] = model.problem
     return {
         "variants_list": markup.variants_list(variants.VARIANTS, " ".join(chosen), reasons),

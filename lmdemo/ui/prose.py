@@ -7,7 +7,7 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import WIDE, Comparison, Interval, exp, shown_perplexity
 from lmdemo.generation import Generation
 from lmdemo.machine import Machine
-from lmdemo.packed import PackedLSTMModel
+from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
@@ -169,7 +169,7 @@ def signed(value: float, digits: int) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
-def choices(name: str, model: PackedLSTMModel | PackedInt8Model) -> str:
+def choices(name: str, model: PackedFp32Model | PackedInt8Model) -> str:
     """What a packed variant has chosen on this machine so far."""
     parts = [
         f"{choice.work}: {choice.chosen}, {choice.seconds[choice.chosen] * 1e3:.2g} ms"

@@ -1,10 +1,6 @@
 """The int8 kernel writes and reads what stock int8 does, for any shape and instruction set, in bounds."""
 
-import os
-import platform
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +13,7 @@ from lmdemo.compiled import compiled
 from lmdemo.inference import PREFILL, Runner, go_on
 from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
 from lmdemo.sampling import Noise, Sampler
+from processors import COMPILERS, run_on, run_under_sanitizers
 
 KINDS = ("int8", "int8-per-channel", "int8-embedding")
 SHAPES = [
@@ -26,16 +23,6 @@ SHAPES = [
     (128, 16, 32, 1),
     (1, 5, 130, 1),
 ]  # ntoken, ninp, nhid, nlayers
-# each leaves out what a smaller processor of the kind has not
-COMPILERS = (
-    {
-        "AVX2": "cc -mno-avx512f -mno-avxvnni",
-        "AVX2 with VNNI": "cc -mno-avx512f",
-        "plain C": "cc -mno-avx512f -mno-avx2 -mno-avxvnni",
-    }
-    if platform.machine() == "x86_64"
-    else {"plain C": "cc -U__ARM_FEATURE_DOTPROD"}
-)
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +154,11 @@ def test_it_is_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path) -
     tests = [test_any_shape_and_window_is_read_as_stock_reads_it]
     if processor == next(iter(COMPILERS)):
         tests += [test_it_writes_the_words_of_stock_int8, test_its_loss_is_stock_int8s]
-    run_these(tests, tmp_path, ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", CC=COMPILERS[processor])
+    run_on(processor, tests, tmp_path)
 
 
 def test_it_stays_in_bounds(tmp_path: Path) -> None:
-    """Under AddressSanitizer and UndefinedBehaviorSanitizer, which end the process at the first fault."""
-    names = ("libasan.so", "libstdc++.so.6")  # the second for exceptions, which the first hands on
-    found = [subprocess.check_output(["cc", f"-print-file-name={name}"], text=True).strip() for name in names]
-    run_these(
+    run_under_sanitizers(
         [
             test_any_shape_and_window_is_read_as_stock_reads_it,
             test_extreme_activations_are_those_of_stock,
@@ -182,18 +166,4 @@ def test_it_stays_in_bounds(tmp_path: Path) -> None:
             test_what_the_kernel_cannot_check_is_refused,
         ],
         tmp_path,
-        LD_PRELOAD=" ".join(found),
-        ASAN_OPTIONS="detect_leaks=0",
-        CC="cc -g -fsanitize=address,undefined -fno-sanitize-recover=all",
     )
-
-
-def run_these(tests: list[Callable[..., None]], cache: Path, **environment: str) -> None:
-    """Tests of this file in a process of their own, with a library of their own."""
-    environment |= {"XDG_CACHE_HOME": str(cache)}
-    names = [f"{Path(__file__).name}::{test.__name__}" for test in tests]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *names]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent, env=os.environ | environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,8 @@ import torch
 
 import lmdemo
 from lmdemo.inference import Runner, go_on
-from lmdemo.packed_int8 import KERNEL, MODULES, OPERATORS, PackedInt8Model
+from lmdemo.packed_int8 import OPERATORS, PackedInt8Model
+from lmdemo.ways import KERNEL, MODULES
 
 IDS = torch.arange(3, 3 + 13 * 231, 13)
 
@@ -16,9 +17,9 @@ def packed(model: lmdemo.LSTMModel) -> PackedInt8Model:
 
 def test_its_ways_are_the_modules_the_operators_and_the_kernel(tiny: lmdemo.LSTMModel) -> None:
     model = packed(tiny)
-    assert list(model.ways()) == [MODULES, OPERATORS, KERNEL]
+    assert list(model.whole.ways()) == [MODULES, OPERATORS, KERNEL]
     assert model.problem == ""
-    assert model.way(25) in model.ways()
+    assert model.whole.way(25) in model.whole.ways()
     (choice,) = model.choices
     assert KERNEL in choice.seconds  # its output is stock's
 
@@ -28,7 +29,7 @@ def test_a_text_goes_on_in_another_way(
     bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch, ways: tuple[str, str]
 ) -> None:
     model = packed(bundled.model)
-    monkeypatch.setattr(model, "way", lambda words: ways[words > 1])
+    monkeypatch.setattr(model.whole, "way", lambda words: ways[words > 1])
     running, stock = model.start(), Runner(model)
     with torch.inference_mode():
         for turn in (0, 50, 100):

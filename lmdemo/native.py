@@ -1,0 +1,47 @@
+"""What our kernels for fp32 and int8 share: the structure of lstm.h, and memory for weights that are read fast."""
+
+import ctypes
+from ctypes import c_int32, c_void_p
+from pathlib import Path
+
+import numpy as np
+import torch
+
+PAGE = 2 * 2**20  # bytes
+LANES = {"AVX512": 16, "AVX2": 8}  # of float32 that torch computes at once, by capability; else 4
+
+
+class Units(ctypes.Structure):
+    """Of a layer of an LSTM, as lstm.h describes it."""
+
+    _fields_ = [("nhid", c_int32), ("simd", c_int32), ("tanh", c_void_p)]
+
+
+def units(nhid: int) -> Units:
+    """Those of a width, whose functions are to be rounded where torch rounds them on this processor."""
+    # torch takes two of its vectors at a time, and the units that are left one by one
+    simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
+    return Units(nhid, simd, _tanh())
+
+
+def filled(count: int, multiple: int) -> int:
+    """`count`, or the next greater that is a multiple."""
+    return count + -count % multiple
+
+
+def huge(size: int) -> np.ndarray:
+    """So many bytes, on pages of 2 MB where the system has them: numpy asks for these, from 4 MB on.
+
+    A processor fetches ahead within a page, and the weights are read from end to end for each word.
+    """
+    memory = np.empty(filled(size, PAGE) + PAGE, np.int8)  # what is never touched takes no memory
+    return memory[-memory.ctypes.data % PAGE :][:size]
+
+
+def _tanh() -> int | None:
+    """Where the function lies that torch's own tanh calls, so that its last bit is the same; None if not in MKL."""
+    try:
+        torchs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        return ctypes.cast(torchs.vmsTanh, c_void_p).value
+    except (OSError, AttributeError):  # another system's library; one without MKL
+        return None

@@ -1,0 +1,48 @@
+"""Tests of our kernels once more as on a smaller processor, and under sanitizers, in a process of their own."""
+
+import inspect
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# each leaves out what a smaller processor of the kind has not
+COMPILERS = (
+    {
+        "AVX2": "cc -mno-avx512f -mno-avxvnni",
+        "AVX2 with VNNI": "cc -mno-avx512f",
+        "plain C": "cc -mno-avx512f -mno-avx2 -mno-avxvnni",
+    }
+    if platform.machine() == "x86_64"
+    else {"plain C": "cc -U__ARM_FEATURE_DOTPROD"}
+)
+
+
+def run_on(processor: str, tests: list[Callable[..., None]], cache: Path) -> None:
+    """As on that processor: torch computes as on AVX2, and the C is built without what it lacks."""
+    _run(tests, cache, ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", CC=COMPILERS[processor])
+
+
+def run_under_sanitizers(tests: list[Callable[..., None]], cache: Path) -> None:
+    """Under AddressSanitizer and UndefinedBehaviorSanitizer, which end the process at the first fault."""
+    names = ("libasan.so", "libstdc++.so.6")  # the second for exceptions, which the first hands on
+    found = [subprocess.check_output(["cc", f"-print-file-name={name}"], text=True).strip() for name in names]
+    _run(
+        tests,
+        cache,
+        LD_PRELOAD=" ".join(found),
+        ASAN_OPTIONS="detect_leaks=0",
+        CC="cc -g -fsanitize=address,undefined -fno-sanitize-recover=all",
+    )
+
+
+def _run(tests: list[Callable[..., None]], cache: Path, **environment: str) -> None:
+    """Tests of one file in a process of their own, with a library of their own."""
+    file = Path(inspect.getfile(tests[0]))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"{file.name}::{test.__name__}" for test in tests]
+    environment |= {"XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(command, cwd=file.parent, env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
