@@ -110,7 +110,7 @@ def passage_dots(run: FidelityRun) -> go.Figure:
     stroke = {"symbol": "line-ns", "size": 20}
     for name, found in others.items():
         places = [closeness.place(passage) for passage in found.passages]
-        dot = {"color": COLOURS[name], "size": 9, "opacity": 0.5}
+        dot = {"color": COLOURS[name], "size": 9, "opacity": 0.65}
         line = {"line": {"width": 2, "color": COLOURS[name]}}
         rows = (
             (1, [passage.kl for passage in found.passages], found.kl.value, "KL %{x:.5f}"),

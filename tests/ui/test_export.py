@@ -50,6 +50,7 @@ def test_csv_is_a_row_a_variant_with_the_machine_in_each(evaluation: Evaluation)
         assert row["window"] == "50"
         assert None not in row.values()
     assert float(rows[2]["fidelity_kl_percentiles_99.0"]) > 0
+    assert [name for name in rows[2] if "passages" in name or "course" in name] == []
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", 'a,"b"\n=1'])
