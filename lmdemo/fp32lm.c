@@ -66,8 +66,8 @@ static void pair(const float *w, const float *v, const float *x, long columns, f
 }
 static const float *panel_at(const Linear *l, int first) { return l->panels + (long)first * (l->columns + 1); }
 static void finish(const Linear *l, int first, const float *totals, float *out) { // the rows that there are
-    if (first + PANEL <= l->rows) memcpy(out + first, totals, sizeof(float) * PANEL);
-    else memcpy(out + first, totals, sizeof(float) * (l->rows - first));
+    if (first + PANEL <= l->rows) memcpy(out, totals, sizeof(float) * PANEL);
+    else memcpy(out, totals, sizeof(float) * (l->rows - first));
 }
 // One word x (columns) with all panels, one of either half at a time, since memory gives two streams faster than one.
 static void product(const Linear *l, const float *x, float *out) {
@@ -76,8 +76,8 @@ static void product(const Linear *l, const float *x, float *out) {
     for (int one = 0; one < half; one += PANEL) {
         int other = one + half < l->rows ? one + half : one;
         pair(panel_at(l, one), panel_at(l, other), x, l->columns, totals);
-        finish(l, one, totals, out);
-        finish(l, other, totals + PANEL, out);
+        finish(l, one, totals, out + one);
+        finish(l, other, totals + PANEL, out + other);
     }
 }
 // One word, its inputs x (ninp): the logits y (ntoken) of the next. The state h, c (layers, nhid) becomes the next one;
@@ -93,14 +93,30 @@ void fp32_step(const Model *m, float *h, float *c, float *scratch, const float *
     }
     product(m->decoder, x, y);
 }
+// The rows of a panel, from row `first` on, with n words x: out (n, stride). As few turns as there can be, of about as
+// many words each.
+static void panel(const Linear *l, int first, const float *x, int n, float *out, long stride) {
+    float totals[WORDS * PANEL];
+    for (int words; n; n -= words, x += (long)words * l->columns) {
+        int turns = (n + WORDS - 1) / WORDS;
+        words = (n + turns - 1) / turns;
+        TILES[words](panel_at(l, first), x, l->columns, totals);
+        for (int t = 0; t < words; t++, out += stride) finish(l, first, totals + t * PANEL, out);
+    }
+}
 // Logits y (n, ntoken) after n words of a window, from the LSTM's outputs x (n, nhid).
 void fp32_decode(const Model *m, const float *x, int32_t n, float *y) {
-    const Linear *d = m->decoder; float totals[WORDS * PANEL];
-    for (int first = 0; first < d->rows; first += PANEL)
-        for (int t = 0, words; t < n; t += words) { // as few turns as there can be, of about as many words each
-            int turns = (n - t + WORDS - 1) / WORDS;
-            words = (n - t + turns - 1) / turns;
-            TILES[words](panel_at(d, first), x + (long)t * d->columns, d->columns, totals);
-            for (int e = 0; e < words; e++) finish(d, first, totals + e * PANEL, y + (long)(t + e) * d->rows);
-        }
+    const Linear *d = m->decoder;
+    for (int first = 0; first < d->rows; first += PANEL) panel(d, first, x, n, y + first, d->rows);
+}
+// -ln softmax(logits)[target] of each of these words; scratch (n (GROUP + 2)).
+void fp32_losses(const Model *m, const float *x, const int64_t *targets, int32_t n, float *scratch, float *loss) {
+    const Linear *d = m->decoder; float *group = scratch, *most = group + (long)n * GROUP, *sum = most + n;
+    begin_losses(n, most, sum);
+    for (int first = 0; first < d->rows; first += GROUP) {
+        int rows = d->rows - first < GROUP ? d->rows - first : GROUP;
+        for (int e = 0; e < rows; e += PANEL) panel(d, first + e, x, n, group + e, GROUP);
+        add_to_losses(group, first, rows, targets, n, most, sum, loss);
+    }
+    end_losses(n, most, sum, loss);
 }

@@ -1,6 +1,7 @@
 """The fp32 model in a kernel of its own, fp32lm.c: a word takes one call, and weights are read at the speed of memory.
 
-Windows go through the LSTM as in packed.py, whose way is faster there; their logits are the kernel's.
+Windows go through the LSTM as in packed.py, whose way is faster there; their logits are the kernel's, and a loss is
+taken from logits that are never stored.
 It knows nothing of compilers: where the library comes from is compiled.py's.
 """
 
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmdemo.choosing import ROWS, pieces
 from lmdemo.inference import PackedRunner
 from lmdemo.model import Hidden
-from lmdemo.native import Units, filled, huge, units
+from lmdemo.native import GROUP, Units, filled, huge, units
 from lmdemo.packed import PackedLSTMModel
 
 
@@ -119,10 +121,27 @@ class Fp32LMRunner(PackedRunner):
         self._library.fp32_decode(self._structure, rows.data_ptr(), len(rows), self._rows.data_ptr())
         return self._rows[: len(rows)]
 
+    def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Read a window ids (T,); -ln p (T,) of the targets (T,), the words that follow. No logits are stored.
+
+        Raises:
+            ValueError: there are not as many targets as words, or they are not int64.
+        """
+        if ids.shape != targets.shape or targets.dtype != torch.int64:
+            raise ValueError("There is one target for each word, int64.")
+        outputs, targets, losses = self._lstm_outputs(ids).contiguous(), targets.contiguous(), torch.zeros(len(ids))
+        scratch = torch.empty(min(ROWS, len(ids)) * (GROUP + 2))
+        for piece in pieces(len(ids)):
+            places = (part[piece].data_ptr() for part in (outputs, targets))
+            count, found = piece.stop - piece.start, losses[piece].data_ptr()
+            self._library.fp32_losses(self._structure, *places, count, scratch.data_ptr(), found)
+        return losses
+
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library`, whose functions know what they take."""
     library.fp32_step.argtypes = [POINTER(_Model), *[c_void_p] * 5]
     library.fp32_decode.argtypes = [POINTER(_Model), c_void_p, c_int32, c_void_p]
-    library.fp32_step.restype = library.fp32_decode.restype = None
+    library.fp32_losses.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int32, c_void_p, c_void_p]
+    library.fp32_step.restype = library.fp32_decode.restype = library.fp32_losses.restype = None
     return library

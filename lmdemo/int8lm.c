@@ -26,7 +26,7 @@ enum { LANES = 4, WORDS = 8, FLIP = 128, LARGEST = 255 }; // signed by signed: a
 #define DOT(sum, x, w) plainly(sum, x, w)
 enum { LANES = 4, WORDS = 2, FLIP = 0, LARGEST = 255 };
 #endif
-enum { PANEL = 2 * LANES, GROUP = 128, CHUNK = 64 }; // rows multiplied together; logits, gates kept at a time
+enum { PANEL = 2 * LANES, CHUNK = 64 }; // rows multiplied together; gates kept at a time
 const int32_t panel_rows = PANEL, largest = LARGEST;
 typedef int32_t Lanes __attribute__((vector_size(4 * LANES)));
 static inline Lanes load(const int8_t *w) { Lanes all; memcpy(&all, w, sizeof all); return all; }
@@ -47,12 +47,6 @@ typedef struct {
     float *scratch;         // the greater of (1 + the lesser of T and CHUNK) 4 nhid and T (GROUP + 2)
     float scale; int32_t zero, back; // of the bytes; the way of the last step
 } Text;
-static inline float share(float x) { // e^x, x <= 0, for the sum under a softmax: to 2e-7
-    x = x > -80.f ? x * 1.442695040888963f : -115.f;
-    float n = rintf(x), r = x - n, p = fmaf(fmaf(.0001535336188f, r, .001339887440f), r, .009618437358f);
-    p = fmaf(fmaf(fmaf(fmaf(p, r, .05550332471f), r, .2402264791f), r, .6931472029f), r, 1.f); // of 2^r
-    int32_t bits; memcpy(&bits, &p, 4); bits += (int32_t)n * (1 << 23); memcpy(&p, &bits, 4); return p;
-}
 // x (n, columns) as bytes (n, width), with the scale and zero point of torch's ChooseQuantizationParams.
 static void quantize(const Model *m, const float *x, int n, int columns, int width, Text *s) {
     float low = 0, high = 0;
@@ -163,19 +157,11 @@ void step(const Model *m, Text *s, const float *x, float *y) { s->back ^= 1; run
 // -ln softmax(logits)[target] of each of the n words of the window that was run; no more than a group is kept.
 void losses(const Model *m, const Text *s, const int64_t *targets, int32_t n, float *loss) {
     const Linear *d = m->decoder; float *group = s->scratch, *most = group + (long)n * GROUP, *sum = most + n;
-    for (int t = 0; t < n; t++) { most[t] = -3e38f; sum[t] = 0; }
+    begin_losses(n, most, sum);
     for (int first = 0; first < d->rows; first += GROUP) {
         int rows = d->rows - first < GROUP ? d->rows - first : GROUP;
         for (int e = 0; e < rows; e += PANEL) panel(d, first + e, s->bytes, n, s, group + e, GROUP);
-        for (int t = 0; t < n; t++) {
-            const float *x = group + (long)t * GROUP; float greatest = most[t], added = 0;
-#pragma omp simd reduction(max : greatest)
-            for (int e = 0; e < rows; e++) greatest = x[e] > greatest ? x[e] : greatest;
-#pragma omp simd reduction(+ : added)
-            for (int e = 0; e < rows; e++) added += share(x[e] - greatest);
-            sum[t] = sum[t] * share(most[t] - greatest) + added; most[t] = greatest;
-            if (targets[t] >= first && targets[t] < first + rows) loss[t] = x[targets[t] - first];
-        }
+        add_to_losses(group, first, rows, targets, n, most, sum, loss);
     }
-    for (int t = 0; t < n; t++) loss[t] = most[t] - loss[t] + logf(sum[t]);
+    end_losses(n, most, sum, loss);
 }

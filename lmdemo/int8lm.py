@@ -19,9 +19,9 @@ from lmdemo.choosing import ROWS, pieces
 from lmdemo.errors import VariantError
 from lmdemo.inference import PREFILL, Pause
 from lmdemo.model import Hidden
-from lmdemo.native import Units, filled, huge, units
+from lmdemo.native import GROUP, Units, filled, huge, units
 
-GROUP, CHUNK = 128, 64  # as in int8lm.c
+CHUNK = 64  # as in int8lm.c
 LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
 
 

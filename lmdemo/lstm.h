@@ -1,5 +1,6 @@
-// What stands between the products of an LSTM, rounded where torch rounds: sigmoid, tanh and the cell of one word.
-// For int8lm.c and fp32lm.c, which are built without contraction of a * b + c: a fused product is written as one.
+// What stands between the products of an LSTM, rounded where torch rounds: sigmoid, tanh and the cell of one word; and
+// the loss of words whose logits are not kept. For int8lm.c and fp32lm.c, which are built without contraction of
+// a * b + c: a fused product is written as one.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -39,4 +40,31 @@ static void cell(const Units *u, float *gates, float *restrict c, float *restric
     for (int j = 0; j < n; j++) c[j] = f[j] * c[j] + i[j] * g[j];
     hyperbolics(u, n, c, g);
     for (int j = 0; j < n; j++) h[j] = o[j] * g[j];
+}
+static inline float share(float x) { // e^x, x <= 0, for the sum under a softmax: to 2e-7
+    x = x > -80.f ? x * 1.442695040888963f : -115.f;
+    float n = rintf(x), r = x - n, p = fmaf(fmaf(.0001535336188f, r, .001339887440f), r, .009618437358f);
+    p = fmaf(fmaf(fmaf(fmaf(p, r, .05550332471f), r, .2402264791f), r, .6931472029f), r, 1.f); // of 2^r
+    int32_t bits; memcpy(&bits, &p, 4); bits += (int32_t)n * (1 << 23); memcpy(&p, &bits, 4); return p;
+}
+// Losses come from logits (n, GROUP) at a time. Kept are the greatest of each word's so far, the sum of e^(x - most),
+// and in `loss` the target's logit, once that was among them.
+enum { GROUP = 128 };
+static void begin_losses(int n, float *most, float *sum) {
+    for (int t = 0; t < n; t++) { most[t] = -3e38f; sum[t] = 0; }
+}
+static void add_to_losses(
+    const float *group, int first, int rows, const int64_t *targets, int n, float *most, float *sum, float *loss) {
+    for (int t = 0; t < n; t++) {
+        const float *x = group + (long)t * GROUP; float greatest = most[t], added = 0;
+#pragma omp simd reduction(max : greatest)
+        for (int e = 0; e < rows; e++) greatest = x[e] > greatest ? x[e] : greatest;
+#pragma omp simd reduction(+ : added)
+        for (int e = 0; e < rows; e++) added += share(x[e] - greatest);
+        sum[t] = sum[t] * share(most[t] - greatest) + added; most[t] = greatest;
+        if (targets[t] >= first && targets[t] < first + rows) loss[t] = x[targets[t] - first];
+    }
+}
+static void end_losses(int n, const float *most, const float *sum, float *loss) {
+    for (int t = 0; t < n; t++) loss[t] = most[t] - loss[t] + logf(sum[t]);
 }

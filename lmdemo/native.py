@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+GROUP = 128  # logits kept at a time, as in lstm.h
 PAGE = 2 * 2**20  # bytes
 LANES = {"AVX512": 16, "AVX2": 8}  # of float32 that torch computes at once, by capability; else 4
 

@@ -148,6 +148,8 @@ class Sampler:
         best, word = _best(scores[noise.large] * scale + noise.of_large, noise.large)
         doubt = LARGE + DOUBT + DOUBT_SHARE * abs(best) if math.isfinite(best) else math.inf
         near = np.flatnonzero(scores >= np.float32((best - doubt) * self.temperature))
+        if not len(near):
+            return word
         other, candidate = _best(scores[near] * scale + noise.at(near), near)
         return candidate if other > best or (other == best and candidate < word) else word
 

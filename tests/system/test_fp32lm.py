@@ -81,8 +81,12 @@ def test_what_is_no_number_stays_in_bounds(tiny: lmdemo.LSTMModel, value: float)
 @pytest.mark.parametrize("word", [-1, 50, 10**12])
 def test_what_the_kernel_cannot_check_is_refused(tiny: lmdemo.LSTMModel, word: int) -> None:
     running = in_kernel(tiny)
+    one = torch.tensor([0, 1])
     with pytest.raises(ValueError, match=r"^A word is not in"):
         running.step(word)
+    for targets in (one[:1], one.int()):
+        with pytest.raises(ValueError, match=r"^There is one target"):
+            running.losses(one, targets)
     assert running.hidden[0].count_nonzero() == 0
 
 
