@@ -70,7 +70,7 @@ class RowsDecoder:
         self._chosen: dict[tuple[int, bool], tuple[Decode, Choice]] = {}
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far."""
         return tuple(choice for _, choice in self._chosen.values())
 

@@ -4,7 +4,7 @@ The stock path is slow for reasons that are not fp32's fault. For one word, `F.l
 libraries do at a fraction of memory speed, and `nn.LSTM` under oneDNN repacks its weights at
 every call; for a window, `F.linear` packs the decoder's weight anew each time. Here each of these three pieces of
 work has a few ways of doing it, of which the fastest on this machine is kept (choosing.py); what was chosen can be
-read from `PackedLSTMModel.choices`. Outputs are those of the stock model up to the order of sums.
+read from `PackedLSTMModel.chosen_ways`. Outputs are those of the stock model up to the order of sums.
 
 It knows nothing of words, sampling or loss.
 
@@ -48,12 +48,12 @@ class PackedLSTMModel(nn.Module):
             self.decode_rows = _rows_decoder(model.decoder, outputs)
             self.read_window = _WindowLSTM(model.rnn, embedded, hidden)
         self.decode_rows.prepare([ROWS])
-        self._choices = step, word
+        self._chosen_ways = step, word
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen: for one word, and for windows of as many words as were read so far."""
-        return *self._choices, *self.read_window.choices, *self.decode_rows.choices
+        return *self._chosen_ways, *self.read_window.chosen_ways, *self.decode_rows.chosen_ways
 
     def forward(self, input: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """As `LSTMModel.forward`: ids (T, B) and a state to logits (T, B, ntoken) and the next state."""
@@ -128,7 +128,7 @@ class _WindowLSTM:
         self._chosen: dict[int, tuple[Window, Choice]] = {}
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far."""
         return tuple(choice for _, choice in self._chosen.values())
 

@@ -23,9 +23,9 @@ class PackedFp32Model(PackedLSTMModel):
         self.whole = ChosenWays("fp32", model.config.ntoken, self._find_ways)
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far: of pieces, and of the whole."""
-        return *super().choices, *self.whole.choices
+        return *super().chosen_ways, *self.whole.chosen_ways
 
     def start(self) -> ChosenRunner:
         """A runner, with the hidden state of a text's beginning."""

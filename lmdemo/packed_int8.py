@@ -35,9 +35,9 @@ class PackedInt8Model(nn.Module):
     init_hidden = LSTMModel.init_hidden
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far."""
-        return self.whole.choices
+        return self.whole.chosen_ways
 
     def start(self) -> ChosenRunner:
         """A runner, with the hidden state of a text's beginning."""

@@ -39,14 +39,14 @@ class ChosenWays:
     """The ways of running one model, and which of them was chosen for how many words."""
 
     def __init__(self, work: str, ntoken: int, find: Callable[[], Ways]) -> None:
-        """`work` names the model in what is said of the choices; `find` gives the ways, the first the modules'."""
+        """`work` names the model in what is said of the ways chosen; `find` gives the ways, the first the modules'."""
         self._work, self._ntoken = work, ntoken
         self.ways: Once[Ways] = Once(find)
         self._choosing = threading.Lock()
         self._chosen: dict[int, Choice] = {}
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far."""
         return tuple(self._chosen.values())
 

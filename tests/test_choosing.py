@@ -88,10 +88,10 @@ def test_every_number_of_rows_has_a_choice_of_its_own_and_they_are_bounded(force
     decoder = RowsDecoder("work", ways, torch.rand(ROWS, 3))
     decoder.prepare([25, 230, 7])
     works = {"work, 25 words", f"work, {ROWS} words of a longer window", "work, 30 words of a longer window"}
-    assert {choice.work for choice in decoder.choices} == works | {"work, 7 words"}
-    assert {choice.chosen for choice in decoder.choices} == {"twice the half"}
+    assert {choice.work for choice in decoder.chosen_ways} == works | {"work, 7 words"}
+    assert {choice.chosen for choice in decoder.chosen_ways} == {"twice the half"}
     decoder.prepare(range(1, 1_001))
-    assert len(decoder.choices) == 2 * ROWS
+    assert len(decoder.chosen_ways) == 2 * ROWS
     rows = torch.rand(3 * ROWS, 3)
     assert torch.equal(torch.cat([decoder(rows[piece], rows) for piece in pieces(len(rows))]), rows.sin())
 
@@ -128,7 +128,7 @@ def test_every_step_and_every_decoder_of_a_word_are_the_forwards(
 ) -> None:
     force(way)
     packed = PackedLSTMModel(bundled.model)
-    assert packed.choices[piece].chosen == way
+    assert packed.chosen_ways[piece].chosen == way
     one, other = runner(bundled.model), runner(packed)
     with torch.inference_mode():
         for word in range(3, 23):

@@ -122,8 +122,8 @@ def test_packed_has_the_weights_of_fp32_and_says_what_it_chose(tiny: lmdemo.LSTM
     assert packed.state_dict().keys() == tiny.state_dict().keys()
     assert all(packed.state_dict()[name] is not None for name in tiny.state_dict())
     assert packed.decoder.weight.data_ptr() == tiny.decoder.weight.data_ptr()
-    assert len(packed.choices) == 3
-    for choice in packed.choices:
+    assert len(packed.chosen_ways) == 3
+    for choice in packed.chosen_ways:
         assert choice.chosen in choice.seconds
         assert choice.seconds[choice.chosen] == min(choice.seconds.values())
         assert "stock" in choice.seconds
@@ -144,4 +144,4 @@ def test_a_window_is_read_as_the_lstm_reads_it_whichever_way_is_fastest(models: 
                     assert torch.allclose(one, other, atol=1e-6)
             hidden = expected[1]
             lstm(embedded, hidden)
-    assert {choice.work for choice in lstm.choices} >= {f"LSTM, {count} words" for count in (1, 8, 32, ROWS)}
+    assert {choice.work for choice in lstm.chosen_ways} >= {f"LSTM, {count} words" for count in (1, 8, 32, ROWS)}

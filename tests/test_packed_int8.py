@@ -32,14 +32,14 @@ def test_it_keeps_the_state_dict_and_the_bytes_of_int8(tiny: lmdemo.LSTMModel) -
 
 def test_it_chooses_when_it_is_run_once_for_windows_of_about_a_length(tiny: lmdemo.LSTMModel) -> None:
     model = packed(tiny)
-    assert model.choices == ()
+    assert model.chosen_ways == ()
     threads = [threading.Thread(target=lambda: model.start().prepare_reading([1, 25, 32, 200, 1000])) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [choice.work for choice in model.choices] == ["int8, one word", "int8, 32 words", f"int8, {ROWS} words"]
-    for choice in model.choices:
+    assert [choice.work for choice in model.chosen_ways] == ["int8, one word", "int8, 32 words", f"int8, {ROWS} words"]
+    for choice in model.chosen_ways:
         assert MODULES in choice.seconds
         assert choice.seconds[choice.chosen] == min(choice.seconds.values())
 

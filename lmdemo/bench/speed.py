@@ -65,7 +65,7 @@ class Speed:
     evaluation: Contest  # in the tutorial's window
     long_windows: Contest  # the tutorial's loop in its own window, the others in our default window
     limits: Mapping[str, Limit]  # of the four corners, on this machine
-    choices: Mapping[str, tuple[Choice, ...]]  # what the packed ones chose
+    chosen_ways: Mapping[str, tuple[Choice, ...]]  # what the packed ones chose
     problem: str  # why int8-packed has no kernel of ours, if it has none
 
     @property
@@ -93,7 +93,7 @@ def measure_speed(title: str, model: LSTMModel, vocabulary: Vocabulary, ids: Ten
         title,
         *contests,
         limits(model.config, sizes({name: variants[name] for name in CORNERS})),
-        {name: variants[name].choices for name in PACKED},
+        {name: variants[name].chosen_ways for name in PACKED},
         variants["int8-packed"].problem,
     )
 

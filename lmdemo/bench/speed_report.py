@@ -20,7 +20,7 @@ PAIRS = (
 
 
 def speed_figures(speed: Speed) -> dict[str, object]:
-    """Words a second by work and contestant, the ratios of seconds, the shares of the limits, choices and losses."""
+    """Words a second by work and contestant, the ratios of seconds, the shares of the limits, ways chosen and losses."""
     return {
         "title": speed.title,
         "words_per_second": {
@@ -38,8 +38,8 @@ def speed_figures(speed: Speed) -> dict[str, object]:
         },
         "step_share_of_writing": {name: _step_share(speed, name) for name in speed.step.seconds},
         "chosen": {
-            name: [{"work": each.work, "chosen": each.chosen, "seconds": dict(each.seconds)} for each in choices]
-            for name, choices in speed.choices.items()
+            name: [{"work": each.work, "chosen": each.chosen, "seconds": dict(each.seconds)} for each in ways]
+            for name, ways in speed.chosen_ways.items()
         },
         "no_kernel": speed.problem,
         "loss": dict(speed.long_windows.answers),
@@ -114,10 +114,10 @@ def _roofline(speed: Speed) -> str:
 
 def _chosen(speed: Speed) -> Iterator[str]:
     """Each piece of the packed variants' work, and what every way of doing it took."""
-    for name, choices in speed.choices.items():
+    for name, ways in speed.chosen_ways.items():
         pieces = (
             f"{each.work}: {', '.join(_way(way, way == each.chosen, took) for way, took in each.seconds.items())}"
-            for each in choices
+            for each in ways
         )
         yield f"{name}, ms a call: {'; '.join(pieces)}."
     if speed.problem:

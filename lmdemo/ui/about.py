@@ -48,7 +48,7 @@ def draw(lab: Lab) -> Update:
     chosen, reasons = [], dict(lab.unavailable)
     for name, model in lab.built.items():
         if isinstance(model, PackedFp32Model | PackedInt8Model):
-            chosen.append(prose.choices(name, model))
+            chosen.append(prose.chosen_ways(name, model))
             reasons[name] = model.problem
     return {
         "variants_list": markup.variants_list(variants.VARIANTS, " ".join(chosen), reasons),

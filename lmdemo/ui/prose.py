@@ -169,12 +169,12 @@ def signed(value: float, digits: int) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
-def choices(name: str, model: PackedFp32Model | PackedInt8Model) -> str:
+def chosen_ways(name: str, model: PackedFp32Model | PackedInt8Model) -> str:
     """What a packed variant has chosen on this machine so far."""
     parts = [
         f"{choice.work}: {choice.chosen}, {choice.seconds[choice.chosen] * 1e3:.2g} ms"
         + ("" if choice.chosen == "stock" else f" against {choice.seconds['stock'] * 1e3:.2g} ms")
-        for choice in model.choices
+        for choice in model.chosen_ways
     ]
     return f"Chosen here for {name} by a short measurement: {'; '.join(parts)}." if parts else ""
 

@@ -95,7 +95,7 @@ def test_it_is_among_the_ways_of_fp32_packed(tiny: lmdemo.LSTMModel) -> None:
     model.start().prepare_reading([25])
     assert list(model.whole.ways()) == [MODULES, PIECES, KERNEL]
     assert model.problem == ""
-    choices = {choice.work: choice for choice in model.choices}
+    choices = {choice.work: choice for choice in model.chosen_ways}
     for work in ("fp32, one word", "fp32, 32 words"):
         assert KERNEL in choices[work].seconds  # its output is stock's
 

@@ -20,7 +20,7 @@ def test_its_ways_are_the_modules_the_operators_and_the_kernel(tiny: lmdemo.LSTM
     assert list(model.whole.ways()) == [MODULES, OPERATORS, KERNEL]
     assert model.problem == ""
     assert model.whole.way(25) in model.whole.ways()
-    (choice,) = model.choices
+    (choice,) = model.chosen_ways
     assert KERNEL in choice.seconds  # its output is stock's
 
 
