@@ -52,10 +52,10 @@ def chart(figure: object, elem_id: str, title: str, described_by: str) -> gr.Plo
     return gr.Plot(figure, label=title, show_label=False, container=False, elem_id=elem_id)
 
 
-def picture_buttons(elem_id: str, name: str) -> None:
-    """Two buttons that save the chart of that id."""
+def picture_buttons(elem_id: str, name: str, label: str = "Chart") -> None:
+    """Two buttons that save the chart of that id; `label` tells it from others on its tab."""
     for kind in ("png", "svg"):
-        button = gr.Button(f"Chart as {kind.upper()}", size="sm")
+        button = gr.Button(f"{label} as {kind.upper()}", size="sm")
         button.click(js=_script("savePicture", id=elem_id, name=name, kind=kind), **IN_BROWSER)
 
 

@@ -87,6 +87,9 @@ def build(service: Service, asked: gr.Number) -> Parts:
     spread = gr.HTML(elem_id="spread")
     dots = chart(None, "dots", "Passages of the text, by variant", described_by="spread")
     course = chart(None, "course", "KL along the text, the mean of 100 words, by variant", described_by="spread")
+    with gr.Row(elem_classes="buttons"):
+        picture_buttons("dots", "lmdemo-passages", "Passages")
+        picture_buttons("course", "lmdemo-course", "KL along the text")
     with gr.Accordion("Passage by passage", open=False):
         passages = gr.HTML(elem_id="passages")
     with gr.Accordion("Percentiles", open=False):

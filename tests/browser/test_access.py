@@ -14,7 +14,12 @@ from playwright.sync_api import Page, expect
 import lmdemo
 from browsing import SETTINGS, TABS, Visitor, assert_legible, at_rest, open_tab, unfold
 
-CHARTS = {"Size": ("size-bars", "lmdemo-sizes"), "Evaluate": ("speeds", "lmdemo-speed")}
+CHARTS = {  # tab, label of the buttons, name of the file, by the chart's id
+    "size-bars": ("Size", "Chart", "lmdemo-sizes"),
+    "speeds": ("Evaluate", "Chart", "lmdemo-speed"),
+    "dots": ("Evaluate", "Passages", "lmdemo-passages"),
+    "course": ("Evaluate", "KL along the text", "lmdemo-course"),
+}
 PHONE = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 Visit = Callable[..., Visitor]
 
@@ -124,8 +129,8 @@ def test_a_run_is_read_out_once_at_its_end(visit: Visit) -> None:
 
 def test_every_chart_is_named_and_described_by_its_sentence(visit: Visit) -> None:
     page = visit().page
-    for name, chart in (("Size", "size-bars"), ("Evaluate", "speeds"), ("Evaluate", "dots"), ("Evaluate", "course")):
-        open_tab(page, name)
+    for chart, (tab, _, _) in CHARTS.items():
+        open_tab(page, tab)
         image = page.locator(f"#{chart}")
         expect(image).to_have_role("img")
         expect(image).to_have_accessible_name(re.compile("by variant"))
@@ -141,15 +146,16 @@ def test_tables_have_captions_and_headers(visit: Visit) -> None:
         assert page.locator(f"#{table} th:empty").count() == 0
 
 
-@pytest.mark.parametrize("name", CHARTS)
-def test_charts_download_as_pictures(visit: Visit, name: str) -> None:
+@pytest.mark.parametrize("chart", CHARTS)
+def test_charts_download_as_pictures(visit: Visit, chart: str) -> None:
+    tab, label, name = CHARTS[chart]
     page = visit(390).page
-    open_tab(page, name)
+    open_tab(page, tab)
     saved = {}
     for kind in ("PNG", "SVG"):
         with page.expect_download() as download:
-            page.get_by_role("button", name=f"Chart as {kind}").locator("visible=true").click()
-        assert download.value.suggested_filename == f"{CHARTS[name][1]}.{kind.lower()}"
+            page.get_by_role("button", name=f"{label} as {kind}").locator("visible=true").click()
+        assert download.value.suggested_filename == f"{name}.{kind.lower()}"
         saved[kind] = Path(download.value.path()).read_bytes()
     assert saved["PNG"].startswith(b"\x89PNG")
     assert int.from_bytes(saved["PNG"][16:20]) == 2 * 960  # as wide whatever the window's width
@@ -191,8 +197,8 @@ def test_a_phone_has_room_for_a_finger_and_text_to_read(visit: Visit) -> None:
     page.get_by_role("button", name=SETTINGS).tap()
     for name in TABS:
         open_tab(page, name)
-        if name in CHARTS:
-            assert_legible(page, CHARTS[name][0])
+        for chart in (chart for chart, (tab, _, _) in CHARTS.items() if tab == name):
+            assert_legible(page, chart)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
         assert page.evaluate(SMALL_TARGETS) == [], name
 

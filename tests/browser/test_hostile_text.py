@@ -115,6 +115,10 @@ def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: s
     assert_text(visitor, hostile)
     open_tab(page, "Evaluate")
     expect(page.locator("#fidelity tbody tr")).to_have_count(2)
+    page.locator("#course .nsewdrag").hover()  # the passage under the pointer
+    expect(page.locator("#course .hoverlayer")).to_contain_text("around word")
+    assert any(word in shown(page, "#course .hoverlayer") for word in PAYLOADS)
+    assert page.locator("#course .hoverlayer a").count() == 0
     assert_text(visitor, hostile)
     assert json.loads(saved(page, "JSON"))["checkpoint"] == FOLDER
     rows = list(csv.DictReader(saved(page, "CSV").splitlines()))

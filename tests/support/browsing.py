@@ -102,7 +102,7 @@ def is_light(text: Locator) -> bool:
 
 def assert_legible(page: Page | Frame, chart: str) -> None:
     """All text of a chart is 11 px or more and within the picture."""
-    page.locator(f"#{chart} .barlayer .point").first.wait_for()
+    page.locator(f"#{chart} .xtick text").first.wait_for()
     at_rest(page)
     box = page.locator(f"#{chart} .main-svg").first.bounding_box()
     for text in page.locator(f"#{chart} text").all():
