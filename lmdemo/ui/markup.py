@@ -145,7 +145,6 @@ def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
         found = run.results.get(name) if run else None
         row = {
             "loss": f"{result.loss:.4f}",
-            "bits/word": f"{result.bits_per_word:.3f}",
             "perplexity": closeness.perplexity(found.perplexity) if found else shown_perplexity(result.perplexity, 2),
         }
         if found:
@@ -257,9 +256,9 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:
 
 
 def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> Markup:
-    """A table with the names down the side, and a caption that is for screen readers only unless `shown`.
+    """A table with the names down the side, and a caption for screen readers; what is `shown` to others stands above.
 
-    It scrolls sideways inside itself, from the keyboard too.
+    It scrolls sideways inside itself, from the keyboard too, and what stands above does not.
     """
     columns = list(next(iter(rows.values()), {}))
     body = (
@@ -268,13 +267,13 @@ def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "v
         )
         for name, row in rows.items()
     )
-    return Markup(
+    title = Markup('<p class="title" aria-hidden="true">{}</p>').format(caption) if shown else Markup()
+    return title + Markup(
         '<div class="table" role="region" tabindex="0" aria-label="{caption}"><table class="results">'
-        "<caption{unseen}>{caption}</caption>"
+        '<caption class="unseen">{caption}</caption>'
         "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     ).format(
         caption=caption,
-        unseen="" if shown else Markup(' class="unseen"'),
         head=_cells(Markup('<th scope="col">{}</th>'), (corner, *columns)),
         body=Markup().join(body),
     )
