@@ -20,7 +20,7 @@ PAIRS = (
 
 
 def speed_figures(speed: Speed) -> dict[str, object]:
-    """Words a second by work and contestant, the ratios of seconds, the shares of the limits, ways chosen and losses."""
+    """Words a second by work and contestant, the ratios of seconds, shares of the limits, ways chosen and losses."""
     return {
         "title": speed.title,
         "words_per_second": {
