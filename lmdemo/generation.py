@@ -1,21 +1,23 @@
 """Variants writing side by side from one prompt, with the same noise at the same position.
 
 The variants take turns in slices of equal computing time, so a faster one runs ahead exactly as far as it
-is faster. It knows nothing of how a text is shown.
+is faster. Once texts have parted, their further differences only follow from the first; so each variant is also put
+along the baseline's words, to see at which places it would have chosen another. It knows nothing of how a text is
+shown.
 """
 
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
 from torch import nn
 
-from lmdemo.inference import Pause, go_on, runner
+from lmdemo.inference import Pause, Runner, go_on, runner
 from lmdemo.inputs import flag, plain_text, real_number, some_models, whole_number
-from lmdemo.sampling import Drawn, Sampler, SharedNoise
+from lmdemo.sampling import Drawn, Noise, Sampler, SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
 
 MAX_PROMPT = 2_000  # characters
@@ -70,6 +72,19 @@ class Writing:
 
 
 @dataclass(frozen=True)
+class Along:
+    """What one variant chooses along the baseline's words, with the same noise, as far as that is known."""
+
+    others: Mapping[int, str]  # its word by position, from 0, where it is not the baseline's
+    reached: int = 0  # positions at which its choice is known
+
+    def to(self, count: int) -> "Along":
+        """The same of the first `count` positions alone."""
+        others = {position: word for position, word in self.others.items() if position < count}
+        return Along(others, min(self.reached, count))
+
+
+@dataclass(frozen=True)
 class Generation:
     """A snapshot of all variants; the last one is `final`."""
 
@@ -77,7 +92,8 @@ class Generation:
     prompt: tuple[str, ...]  # the prompt in the model's words, `<unk>` for those it does not have
     unknown: tuple[str, ...]  # words of the prompt, as typed, that the model does not have
     writings: Mapping[str, Writing]
-    final: bool
+    final: bool  # everything is written, and every choice along the baseline's words is known
+    along: Mapping[str, Along] = field(default_factory=dict)  # of every variant but the first, the baseline
 
     @property
     def computed(self) -> dict[str, int]:
@@ -106,6 +122,13 @@ class Generation:
         pairs = zip(self.writings[baseline].words, self.writings[name].words, strict=False)
         return tuple(position for position, (one, other) in enumerate(pairs) if one != other)
 
+    def choices(self, name: str) -> Mapping[int, str]:
+        """The positions, from 0, at which a variant chooses another word along the baseline's words, and which word.
+
+        Of the baseline there are none.
+        """
+        return self.along[name].others if name in self.along else {}
+
     @property
     def first_difference(self) -> int | None:
         """The first of `differences`, or None."""
@@ -118,7 +141,10 @@ class Generation:
             count = bisect_right(writing.times, seconds)
             done = writing.done and count == len(writing.words)
             writings[name] = Writing(writing.words[:count], writing.times[:count], done)
-        return replace(self, writings=writings, final=all(writing.done for writing in writings.values()))
+        written = len(writings[next(iter(writings))].words)
+        along = {name: found.to(min(written, len(writings[name].words))) for name, found in self.along.items()}
+        final = self.final and all(writing.done for writing in writings.values())
+        return replace(self, writings=writings, final=final, along=along)
 
 
 def generate(
@@ -163,21 +189,39 @@ def write(
     noise = SharedNoise(settings.seed, len(vocabulary), len(models), settings.words)
     # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
     start = vocabulary.id(EOS) or 0
+    primer = [start, *ids]
     writers = {
-        name: _Writer(model, [start, *ids], sampler, partial(noise.take, number), vocabulary.words, pause)
+        name: _Writer(model, primer, sampler, partial(noise.take, number), vocabulary.words, pause)
         for number, (name, model) in enumerate(models.items())
     }
+    baseline, *others = writers
+    followers = {name: _Follower(models[name], primer, sampler, settings.seed, vocabulary, pause) for name in others}
     final = False
     while not final:
         for writer in writers.values():
             pause()
             writer.write(settings.words, SLICE)
+        for name, follower in followers.items():
+            pause()
+            follower.follow(writers[baseline].words, writers[name].words, SLICE)
         writings = {
             name: Writing(tuple(writer.words), tuple(writer.times), len(writer.words) == settings.words)
             for name, writer in writers.items()
         }
+        along = {name: Along(dict(follower.others), follower.reached) for name, follower in followers.items()}
         final = all(writing.done for writing in writings.values())
-        yield Generation(settings, prompt, unknown, writings, final)
+        final = final and all(found.reached == settings.words for found in along.values())
+        yield Generation(settings, prompt, unknown, writings, final, along)
+
+
+def _begin(model: nn.Module, primer: Sequence[int], pause: Pause) -> tuple[Runner, int]:
+    """A model that has read all of the primer but its last word, and that word, which is the first step's."""
+    *before, word = primer
+    running = runner(model)
+    if before:
+        with torch.inference_mode():
+            running.prefill(torch.tensor(before), pause)
+    return running, word
 
 
 class _Writer:
@@ -192,15 +236,11 @@ class _Writer:
         vocabulary: Sequence[str],
         pause: Pause,
     ) -> None:
-        self.runner = runner(model)
         self.sampler, self.noise, self.vocabulary = sampler, noise, vocabulary
         self.words: list[str] = []
         self.times: list[float] = []
         # the last word is left for the first step, so that every word written is timed alike
-        *before, self.word = primer
-        if before:
-            with torch.inference_mode():
-                self.runner.prefill(torch.tensor(before), pause)
+        self.runner, self.word = _begin(model, primer, pause)
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.
@@ -225,3 +265,62 @@ class _Writer:
                 self.times.append(before + passed)
                 if passed >= seconds:
                     break
+
+
+class _Follower:
+    """One variant along the baseline's words, outside every clock.
+
+    Up to its first other word its own text tells what it chooses. From there on it is stepped once more, from the
+    prompt, a word at a time as in writing: a window would quantize activations with another scale. That begins anew,
+    and not from a state kept at every word: keeping one would be on the writer's clock.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        primer: Sequence[int],
+        sampler: Sampler,
+        seed: int,
+        vocabulary: Vocabulary,
+        pause: Pause,
+    ) -> None:
+        self.others: dict[int, str] = {}
+        self.reached = 0  # positions at which its choice is known
+        self._begin = partial(_begin, model, primer, pause)
+        self._sampler, self._seed, self._vocabulary = sampler, seed, vocabulary
+        self._runner: Runner | None = None  # none before the first other word
+        self._word = self._stepped = 0  # read by the next step; steps so far
+
+    def follow(self, baseline: Sequence[str], own: Sequence[str], seconds: float) -> None:
+        """Go on along the baseline's words, as far as they stand, until `seconds` have passed."""
+        if not self.others:
+            self._compare(baseline, own)
+        if self.others:
+            self._step(baseline, seconds)
+
+    def _compare(self, baseline: Sequence[str], own: Sequence[str]) -> None:
+        for one, other in zip(baseline[self.reached :], own[self.reached :], strict=False):
+            self.reached += 1
+            if one != other:
+                self.others[self.reached - 1] = other
+                return
+
+    def _step(self, baseline: Sequence[str], seconds: float) -> None:
+        if self._runner is None:
+            self._runner, self._word = self._begin()
+        began = time.perf_counter()
+        with torch.inference_mode():
+            while self.reached < len(baseline) and time.perf_counter() - began < seconds:
+                logits = self._runner.step(self._word)
+                position = self._stepped
+                if position == self.reached:
+                    word = self._vocabulary.words[self._pick(logits, position)]
+                    self.reached += 1
+                    if word != baseline[position]:
+                        self.others[position] = word
+                self._word = self._vocabulary.id(baseline[position])
+                self._stepped += 1
+
+    def _pick(self, logits: torch.Tensor, position: int) -> int:
+        noise = Noise(self._seed, position, len(self._vocabulary)) if self._sampler.needs_noise else None
+        return self._sampler.pick(logits, noise)

@@ -262,12 +262,22 @@ class Lab:
             self.evaluation = _done(again)
 
     def _find_example(self) -> Generation:
-        """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried."""
-        for seed in EXAMPLE_SEEDS:
-            example = _last(self.generate(GenerationSettings(self.prompt, EXAMPLE_WORDS, seed=seed)))
-            if example.first_difference in EXAMPLE_PARTS:
-                break
-        return example
+        """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried.
+
+        Of the others no more is written than it takes to know.
+        """
+        *tried, last = EXAMPLE_SEEDS
+        for seed in tried:
+            for example in self._write_example(seed):
+                place = example.first_difference
+                if place not in EXAMPLE_PARTS and (place is not None or example.compared >= EXAMPLE_PARTS.stop):
+                    break
+            else:
+                return example
+        return _last(self._write_example(last))
+
+    def _write_example(self, seed: int) -> Iterator[Generation]:
+        return self.generate(GenerationSettings(self.prompt, EXAMPLE_WORDS, seed=seed))
 
     def _exclusive(self, steps: Iterator[Step]) -> Iterator[Step]:
         """`steps`, each taken while no other computation of this lab takes one.

@@ -1,13 +1,16 @@
 """Variants writing side by side."""
 
+import copy
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
 import lmdemo
-from lmdemo.generation import Generation, Writing
+from lmdemo.generation import Along, Generation, Writing
+from lmdemo.inference import runner
 from lmdemo.sampling import Noise
 
 
@@ -22,6 +25,62 @@ def test_a_model_against_itself_never_differs(tiny: lmdemo.LSTMModel, words: lmd
     assert final.compared == 1000
     assert final.differences == ()
     assert final.first_difference is None
+    assert final.along == {"two": Along({}, 1000)}
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_choices_are_those_of_a_model_put_along_the_baselines_words(
+    tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary, greedy: bool
+) -> None:
+    """A model whose bias alone differs chooses that word wherever the bias tips it; its LSTM is the baseline's."""
+    other = copy.deepcopy(tiny)
+    favourite = words.id("word7")
+    with torch.no_grad():
+        other.decoder.bias[favourite] += 0.05 if greedy else 2.0
+    settings = {"words": 200, "temperature": 0.0 if greedy else 1.0, "seed": 3}
+    final = last(lmdemo.generate({"one": tiny, "other": other}, words, "the", **settings))
+    ids = words.encode(" ".join(final.writings["one"].words))
+    with torch.no_grad():
+        logits, _ = tiny(torch.tensor([words.id("<eos>"), words.id("the"), *ids]).unsqueeze(1), tiny.init_hidden(1))
+    expected = {}
+    for position, row in enumerate(logits[1:-1, 0].numpy()):
+        scores = row if greedy else row + Noise(3, position, len(words)).values()
+        scores[words.id("<unk>")] = -math.inf
+        best = scores[ids[position]]
+        scores[favourite] += 0.05 if greedy else 2.0
+        if ids[position] != favourite and scores[favourite] > best:
+            expected[position] = "word7"
+    assert final.choices("other") == expected
+    assert final.choices("one") == {}
+    assert final.along["other"].reached == 200
+    if not greedy:
+        assert 0 < len(expected) < 200
+
+
+def test_choices_of_the_bundled_model_are_those_of_a_plain_loop(bundled: lmdemo.Checkpoint) -> None:
+    names = ["fp32", "int8-per-channel", "int8", "int4-embedding"]
+    models = lmdemo.build_variants(bundled.model, names)
+    vocabulary, counts = bundled.vocabulary, dict.fromkeys(names, 0)
+    for seed in range(1, 5):
+        final = last(lmdemo.generate(models, vocabulary, "It was", words=60, seed=seed))
+        written = final.writings["fp32"].words
+        for name in names:
+            running = runner(models[name])
+            with torch.inference_mode():
+                running.prefill(torch.tensor([vocabulary.id("<eos>"), vocabulary.id("It")]), lambda: None)
+                expected = {}
+                for position, before in enumerate(("was", *written[:-1])):
+                    scores = (
+                        running.step(vocabulary.id(before)).numpy() + Noise(seed, position, len(vocabulary)).values()
+                    )
+                    scores[vocabulary.id("<unk>")] = -math.inf
+                    chosen = vocabulary.words[int(scores.argmax())]
+                    if chosen != written[position]:
+                        expected[position] = chosen
+            assert final.choices(name) == expected
+            counts[name] += len(expected)
+    assert counts["fp32"] == 0
+    assert counts["int8"] > 0
 
 
 def test_the_text_is_a_literal_loop_over_the_model(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
@@ -79,12 +138,15 @@ def test_where_texts_differ_and_meet_again() -> None:
         return Writing(words, tuple(0.1 * (n + 1) for n in range(len(words))), True)
 
     settings = lmdemo.generation.GenerationSettings()
-    snapshot = Generation(settings, (), (), {"a": writing("x y z w"), "b": writing("x q z v u")}, False)
+    snapshot = Generation(settings, (), (), {"a": writing("x y z w"), "b": writing("x q z v u")}, True)
+    snapshot = replace(snapshot, along={"b": Along({1: "q", 3: "v"}, 4)})
     assert snapshot.compared == 4
     assert snapshot.differences == (1, 3)
     assert snapshot.first_difference == 1
     earlier = snapshot.at(0.25)
     assert earlier.writings["b"].words == ("x", "q")
+    assert earlier.choices("b") == {1: "q"}
+    assert earlier.along["b"].reached == 2
     assert not earlier.final
 
 

@@ -37,8 +37,10 @@ class Endpoints:
     ) -> Iterator[dict]:
         """Let an LSTM word language model and its int8 quantization write on from a prompt, with the same noise.
 
-        The answer has, for fp32 and for int8, its text, words, seconds and words_per_second, and first_difference,
-        the position from 0 of the first word that differs, or null.
+        The answer has, for fp32 and for int8, its text, words, seconds, words_per_second and choices: the positions
+        from 0 at which it, put along fp32's words, chooses another word, each with that word (position, word); for
+        fp32 none. And first_difference, the position of the first word at which the texts differ, or null. What
+        differs after it in the texts only follows from it; the choices are what quantization did.
 
         Args:
             prompt: Text to go on from; empty starts a paragraph; at most 2000 characters.
@@ -96,6 +98,9 @@ def _generation(generation: Generation) -> dict:
             "words": [shown(word) for word in writing.words],
             "seconds": writing.seconds,
             "words_per_second": writing.words_per_second,
+            "choices": [
+                {"position": position, "word": shown(word)} for position, word in generation.choices(name).items()
+            ],
         }
         for name, writing in generation.writings.items()
     }

@@ -59,24 +59,25 @@ def share_of_limit(speed: float, limit: float | None) -> str:
 
 
 def parting(generation: Generation) -> str:
-    """Where the texts differ, in one sentence."""
-    baseline, *others = generation.writings
+    """At how many places each variant chose another word, and from where on its own text goes another way; by line."""
+    _, *others = generation.writings
     if generation.compared == 0:
         return f"{' and '.join(generation.writings)} are starting."
     if not others:
         return f"{generation.compared:,} words written; nothing to compare them with."
-    if len(others) > 1:
-        return f"First word that differs from {baseline}: {', '.join(_first(generation, name) for name in others)}."
-    if generation.first_difference is None:
-        return f"No word of {generation.compared:,} differs{'' if generation.final else ' so far'}."
-    count = len(generation.differences)
-    differ = "differs, at" if count == 1 else "differ, first at"
-    return f"{count:,} of {generation.compared:,} words {differ} word {generation.first_difference + 1:,}."
+    return "\n".join(_choices(generation, name) for name in others)
 
 
-def _first(generation: Generation, name: str) -> str:
-    parted = generation.parted(name)
-    return f"{name} {parted[0] + 1:,}" if parted else f"{name} none"
+def _choices(generation: Generation, name: str) -> str:
+    reached, count = generation.along[name].reached, len(generation.choices(name))
+    so_far = "" if generation.final else " so far"
+    if not count:
+        return f"{name} chose no other word at {reached:,} places{so_far}."
+    parted = generation.parted(name)[0] + 1
+    return (
+        f"{name} chose another word at {count:,} of {reached:,} places{so_far}."
+        f" Left to itself it goes another way from word {parted:,}."
+    )
 
 
 def unknown_words(generation: Generation) -> str:

@@ -33,6 +33,10 @@ def test_generate(client: Client) -> None:
     pairs = zip(answer["fp32"]["words"], answer["int8"]["words"], strict=True)
     differ = [position for position, (one, other) in enumerate(pairs) if one != other]
     assert answer["first_difference"] == (differ[0] if differ else None)
+    assert answer["fp32"]["choices"] == []
+    assert [choice["position"] for choice in answer["int8"]["choices"]][:1] == differ[:1]
+    for choice in answer["int8"]["choices"]:
+        assert choice["word"] != answer["fp32"]["words"][choice["position"]]
     again = client.predict("It was a", 30, 1.0, 0, 3, api_name="/generate")
     assert again["int8"]["words"] == answer["int8"]["words"]
 

@@ -1,13 +1,14 @@
 """What is shown is text, marked where it should be."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
-from lmdemo.generation import Generation, GenerationSettings, Writing
+from lmdemo.generation import Along, Generation, GenerationSettings, Writing
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
 from lmdemo.ui import markup, prose
@@ -36,7 +37,16 @@ def _generation(*texts: list[str], prompt: tuple[str, ...] = ()) -> Generation:
         name: Writing(tuple(words), tuple(0.01 * (n + 1) for n in range(len(words))), True)
         for name, words in zip(("fp32", "int8", "int4-embedding"), texts, strict=False)
     }
-    return Generation(GenerationSettings(), prompt, (), writings, True)
+    along = {
+        name: Along(_others(texts[0], words), len(words)) for name, words in [*zip(writings, texts, strict=True)][1:]
+    }
+    return Generation(GenerationSettings(), prompt, (), writings, True, along)
+
+
+def _others(baseline: list[str], words: list[str]) -> dict[int, str]:
+    """The first word that differs, as if the variant chose the baseline's at all places after it."""
+    pairs = enumerate(zip(baseline, words, strict=True))
+    return dict([(position, other) for position, (one, other) in pairs if one != other][:1])
 
 
 @pytest.mark.parametrize("raw", [True, False])
@@ -89,9 +99,12 @@ def test_raw_tokens_are_the_models_words() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "sentence"),
     [
-        ("a b c", "a b c", "No word of 3 differs."),
-        ("a b c", "a x y", "2 of 3 words differ, first at word 2."),
-        ("a b c", "a x c", "1 of 3 words differs, at word 2."),
+        ("a b c", "a b c", "int8 chose no other word at 3 places."),
+        (
+            "a b c",
+            "a x y",
+            "int8 chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
+        ),
         ("", "", "fp32 and int8 are starting."),
     ],
 )
@@ -113,9 +126,14 @@ def test_no_more_digits_than_the_interval_supports(value: Interval, text: str) -
     assert prose.interval(value) == text
 
 
-def test_several_variants_get_a_sentence_with_where_each_parts() -> None:
+def test_several_variants_get_a_line_each() -> None:
     generation = _generation("a b c".split(), "a b c".split(), "a y c".split())
-    assert prose.parting(generation) == "First word that differs from fp32: int8 none, int4-embedding 2."
+    assert prose.parting(generation).splitlines() == [
+        "int8 chose no other word at 3 places.",
+        "int4-embedding chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
+    ]
+    going = replace(generation, final=False, along={**generation.along, "int4-embedding": Along({1: "y"}, 2)})
+    assert "at 1 of 2 places so far." in prose.parting(going)
 
 
 @pytest.mark.parametrize(
