@@ -1,4 +1,4 @@
-"""int8-packed is int8 by whichever way was fastest, and says which; without a compiler too."""
+"""int8-packed is int8 by whichever way was fastest, and says which; both packed variants run without a compiler too."""
 
 import threading
 from collections.abc import Callable
@@ -7,11 +7,12 @@ import pytest
 import torch
 
 import lmdemo
-from lmdemo import packed_int8
+from lmdemo import packed_fp32, packed_int8
 from lmdemo.choosing import ROWS
 from lmdemo.compiled import Compiled
 from lmdemo.inference import Runner
 from lmdemo.once import Once
+from lmdemo.packed_fp32 import PIECES
 from lmdemo.packed_int8 import OPERATORS, PackedInt8Model
 from lmdemo.ways import MODULES
 
@@ -71,4 +72,15 @@ def test_without_the_kernel_the_other_ways_serve_and_a_sentence_says_so(
     with torch.inference_mode():
         assert torch.equal(model.start().step(3), Runner(model).step(3))
     assert list(model.whole.ways()) == [MODULES, OPERATORS]
+    assert model.problem == sentence
+
+
+def test_fp32_too_is_served_without_a_compiler(tiny: lmdemo.LSTMModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "There is no C compiler here to build the kernel with."
+    monkeypatch.setattr(packed_fp32, "compiled", Once(lambda: Compiled(None, sentence)))
+    model = lmdemo.build_variants(tiny, ["fp32-packed"])["fp32-packed"]
+    assert model.problem == ""  # nobody has asked yet
+    with torch.inference_mode():
+        assert torch.allclose(model.start().step(3), Runner(tiny).step(3), atol=1e-5)
+    assert list(model.whole.ways()) == [MODULES, PIECES]
     assert model.problem == sentence
