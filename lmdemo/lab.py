@@ -247,12 +247,18 @@ class Lab:
         """As long as the first results are in doubt: measure again after a while in which this machine was at rest."""
         patience = PATIENCE
         while (first := self.evaluation.result()) and not first.comparison.sound:
-            watch = Watch()
-            if self._closed.wait(patience):
+            rested = self._rested(patience)
+            if self._closed.is_set():
                 return
             patience = min(2 * patience, MOST_PATIENCE)
-            if not watch.read().disturbed:
+            if rested:
                 self._measure_again(self.example.result())
+
+    def _rested(self, seconds: float) -> bool:
+        """Wait so long, unless this lab is closed; whether nothing much ran on this machine meanwhile."""
+        watch = Watch()
+        self._closed.wait(seconds)
+        return not watch.read().disturbed
 
     def _measure_again(self, example: Generation | None) -> None:
         again = self._evaluate_defaults()

@@ -149,7 +149,7 @@ def test_first_results_in_doubt_are_measured_again_when_the_machine_rests(
     rests, doubtful = iter([False, True, True, True]), iter([True, True, False])
     evaluations = []
 
-    def evaluate(other: Lab) -> Evaluation:
+    def evaluate() -> Evaluation:
         *_, evaluation = other.evaluate(100, 25, ["int8"])
         share = 0.9 if next(doubtful) else 0.0
         watched = Interference(seconds=2.0, others=share, stolen=0.0)
@@ -164,11 +164,9 @@ def test_first_results_in_doubt_are_measured_again_when_the_machine_rests(
         )
         return evaluations[-1]
 
-    monkeypatch.setattr(Lab, "_evaluate_defaults", evaluate)
-    monkeypatch.setattr("lmdemo.lab.PATIENCE", 0.0)
     other = Lab(lab.checkpoint)
-    looks = type("Looks", (), {"read": lambda _: Interference(5.0, 0.0 if next(rests) else 0.5, 0.0)})
-    monkeypatch.setattr("lmdemo.lab.Watch", looks)
+    monkeypatch.setattr(other, "_evaluate_defaults", evaluate)
+    monkeypatch.setattr(other, "_rested", lambda seconds: next(rests))
     other._compute_first()
     assert len(evaluations) == 3
     assert next(rests)  # three looks: a busy one, after which nothing was measured, and two quiet ones
@@ -181,7 +179,7 @@ def test_a_lab_that_was_closed_measures_no_more(lab: Lab, monkeypatch: pytest.Mo
     monkeypatch.setattr(Comparison, "sound", False)
     other = Lab(lab.checkpoint)
     other.close()
-    other._compute_first()  # comes to its end
+    other._compute_first()  # comes to its end, however long it would have to wait
     assert not other.evaluation.result().comparison.sound
 
 
