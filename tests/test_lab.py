@@ -166,7 +166,7 @@ def test_first_results_in_doubt_are_measured_again_when_the_machine_rests(
 
     other = Lab(lab.checkpoint)
     monkeypatch.setattr(other, "_evaluate_defaults", evaluate)
-    monkeypatch.setattr(other, "_rested", lambda seconds: next(rests))
+    monkeypatch.setattr(other, "_rested", lambda _: next(rests))
     other._compute_first()
     assert len(evaluations) == 3
     assert next(rests)  # three looks: a busy one, after which nothing was measured, and two quiet ones
