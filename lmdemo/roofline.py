@@ -35,7 +35,7 @@ class Bound(Enum):
 
     MEMORY = "reading the weights"
     ARITHMETIC = "multiplying"
-    CALLS = "neither, but the calls themselves and what else a word needs"
+    CALLS = "the calls themselves and what else a word needs"
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,21 @@ Each answer of /generate and /evaluate is a snapshot in the shape of the last on
 nothing. A generator is also what can be ended: a client that leaves in the middle leaves nothing running.
 """
 
+import math
 from collections.abc import Iterator
 
 import gradio as gr
 
 from lmdemo.errors import LmdemoError
-from lmdemo.evaluation import Comparison
+from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.inference import Pause
+from lmdemo.measured import Evaluation
 from lmdemo.server.service import Service
 from lmdemo.text import detokenize, shown
+from lmdemo.ui import prose
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
+from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
@@ -69,18 +73,24 @@ class Endpoints:
         """Measure loss and speed of an LSTM word language model and its int8 quantization on a test text, in turns.
 
         The answer has a row for fp32 and one for int8: loss (nats a word), perplexity, tokens, seconds,
-        tokens_per_second, and speedup, the median over blocks of fp32's seconds divided by its own.
+        tokens_per_second, speedup, the median over blocks of fp32's seconds divided by its own, and speedup_interval,
+        its 95 % interval; then fidelity, how far its predictions are from fp32's on this text, each with a 95 %
+        interval: perplexity_change, a share, kl, nats a word, and same_top_word, a share. doubts says why the timing
+        may be wrong; it is empty if nothing speaks against it. What is not measured yet, or cannot be, is null.
 
         Args:
             tokens: How many words to predict, from the first of the text on, 100 to 20000 or what the text has.
             window: Words read in one call, 1 to 1000.
         """
-        run = self._service.run("api/evaluate", self._service.lab.compare, tokens=tokens, window=window)
+        run = self._service.run("api/evaluate", self._evaluate, tokens=tokens, window=window)
         for snapshot in _paced(run, CHART_INTERVAL):
-            yield _comparison(snapshot)
+            yield _evaluation(snapshot)
 
     def _write(self, pause: Pause, **fields: object) -> Iterator[Generation]:
         return self._service.lab.generate(GenerationSettings(**fields), pause=pause)
+
+    def _evaluate(self, tokens: object, window: object, pause: Pause) -> Iterator[Evaluation]:
+        return self._service.lab.evaluate(tokens, window, TUTORIAL, pause)
 
 
 def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
@@ -108,7 +118,9 @@ def _generation(generation: Generation) -> dict:
     return answer
 
 
-def _comparison(comparison: Comparison) -> list[dict]:
+def _evaluation(evaluation: Evaluation) -> list[dict]:
+    comparison, run = evaluation.comparison, evaluation.fidelity
+    doubts = prose.doubts(comparison) if comparison.final else None
     return [
         {
             "variant": name,
@@ -118,6 +130,21 @@ def _comparison(comparison: Comparison) -> list[dict]:
             "seconds": result.seconds,
             "tokens_per_second": result.tokens_per_second,
             "speedup": comparison.speedup(name).median,
+            "speedup_interval": _numbers(comparison.speedup(name).low, comparison.speedup(name).high),
+            "fidelity": _fidelity(run.results[name]) if run and run.final else None,
+            "doubts": doubts,
         }
         for name, result in comparison.results.items()
     ]
+
+
+def _fidelity(found: Fidelity) -> dict:
+    figures = {"perplexity_change": found.perplexity_change, "kl": found.kl, "same_top_word": found.top_1}
+    return {
+        name: {"value": figure.value, "interval": _numbers(figure.low, figure.high)} for name, figure in figures.items()
+    }
+
+
+def _numbers(low: float, high: float) -> list[float] | None:
+    """An interval; none where it was too little for one, which is NaN, and JSON has no NaN."""
+    return None if math.isnan(low) else [low, high]

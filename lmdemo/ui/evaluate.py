@@ -220,8 +220,8 @@ def draw(snapshot: Evaluation) -> Update:
     comparison, run = snapshot.comparison, snapshot.fidelity
     read = comparison.results[comparison.baseline].tokens
     if snapshot.final:
-        note = closeness.verdict(run) or prose.loss_verdict(comparison)
-        line = markup.status(prose.speed_verdict(comparison), note)
+        cost = closeness.verdict(run) or prose.loss_verdict(comparison)
+        line = markup.status(prose.speed_verdict(comparison), f"{cost} {prose.why(comparison, snapshot.limits)}")
     elif run is None:
         line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     else:

@@ -65,7 +65,11 @@ def _note(text: str) -> Markup:
 
 
 def texts(generation: Generation, raw: bool, limits: Mapping[str, Limit]) -> Markup:
-    """The variants' texts side by side, every position that differs from the first variant's marked."""
+    """The variants' texts side by side.
+
+    In the baseline's every place is marked where another variant chooses otherwise, with what that chooses; in the
+    others every word that is not the baseline's.
+    """
     fastest = max(writing.words_per_second for writing in generation.writings.values())
     columns = (_column(name, generation, raw, fastest, limits.get(name)) for name in generation.writings)
     return Markup('<div class="texts">{}</div>').format(Markup().join(columns))
@@ -101,8 +105,9 @@ def _words(generation: Generation, name: str, raw: bool) -> Markup:
     words = [shown(word) for word in (*generation.prompt, *generation.writings[name].words)]
     pieces = [f" {word}" for word in words] if raw else spaced(words)
     start = len(generation.prompt)
-    parted = generation.parted(name)
-    marked = set(parted)
+    baseline = next(iter(generation.writings))
+    marked = _chosen_otherwise(generation) if name == baseline else dict.fromkeys(generation.parted(name), "")
+    first_place = min(marked, default=None)
     parts: list[str] = [Markup('<span class="prompt">{}</span>').format("".join(pieces[:start]).lstrip())]
     for position, piece in enumerate(pieces[start:]):
         if position not in marked:
@@ -110,10 +115,21 @@ def _words(generation: Generation, name: str, raw: bool) -> Markup:
             continue
         gap = piece[: len(piece) - len(piece.lstrip())]
         text = "¶" if words[start + position] == EOS and not raw else piece.strip()
-        first = Markup(' class="first"') if position == parted[0] else ""
-        mark = Markup("<mark{}>{}</mark>").format(first, text)
+        first = Markup(' class="first"') if position == first_place else ""
+        mark = Markup("<mark{}>{}</mark>{}").format(first, text, marked[position])
         parts += [mark, gap] if text == "¶" else [gap, mark]
     return Markup().join(parts)
+
+
+def _chosen_otherwise(generation: Generation) -> dict[int, Markup]:
+    """By position, what other variants choose along the baseline's words."""
+    found: dict[int, Markup] = {}
+    one = Markup('<small class="chosen" style="--variant:var(--{name})" title="{name}’s choice here">{word}</small>')
+    for name, along in generation.along.items():
+        for position, word in along.others.items():
+            word_shown = "¶" if word == EOS else shown(word)
+            found[position] = found.get(position, Markup()) + one.format(name=name, word=word_shown)
+    return found
 
 
 def size_table(sizes: Mapping[str, Size]) -> Markup:

@@ -9,6 +9,7 @@ from lmdemo.generation import Generation
 from lmdemo.machine import Machine
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
+from lmdemo.roofline import Bound, Limit
 from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
 from lmdemo.variants import BASELINE, FAIR
@@ -134,6 +135,17 @@ def speed_verdict(comparison: Comparison) -> str:
     return f"{name} runs at {interval(speedup, '×')} the speed of {base}{fair}."
 
 
+def why(comparison: Comparison, limits: Mapping[str, Limit]) -> str:
+    """What takes the time of words that are read, by variant, from how near the limit each comes; empty without limits."""
+    speeds = {name: comparison.speed(name).median for name in comparison.results if name in limits}
+    waits: dict[Bound, list[str]] = {}
+    for name, speed in speeds.items():
+        share = f"{name} ({speed / limits[name].reading:.0%} of its limit)"
+        waits.setdefault(limits[name].reading_waits_for(speed), []).append(share)
+    parts = [f"{bound.value} with {_listed(names)}" for bound, names in waits.items()]
+    return f"Read {comparison.window:,} at a time, most of a word’s time goes into {'; '.join(parts)}." if parts else ""
+
+
 def loss_verdict(comparison: Comparison) -> str:
     """What that costs in loss, in one sentence."""
     base, name = comparison.baseline, of_interest(comparison.results)
@@ -249,3 +261,8 @@ def machine_line(machine: Machine) -> str:
 
 def _significant(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -11,6 +11,7 @@ from gradio_client import Client
 
 import lmdemo
 from endpoints import LONG, begin, call, following, is_served_at_once
+from lmdemo.fidelity import fidelity
 from lmdemo.text import detokenize
 from lmdemo.ui.events import TEXT_INTERVAL
 
@@ -122,7 +123,7 @@ def test_sizes(client: Client, bundled: lmdemo.Checkpoint) -> None:
 
 def test_evaluate(client: Client, bundled: lmdemo.Checkpoint) -> None:
     rows = client.predict(500, 10, api_name="/evaluate")
-    models = lmdemo.build_variants(bundled.model)
+    models = lmdemo.build_variants(bundled.model, ["fp32", "int8"])
     assert [row["variant"] for row in rows] == ["fp32", "int8"]
     for row in rows:
         expected = lmdemo.evaluate(models[row["variant"]], bundled.test_ids[:501], 10)
@@ -130,8 +131,21 @@ def test_evaluate(client: Client, bundled: lmdemo.Checkpoint) -> None:
         assert row["perplexity"] == pytest.approx(math.exp(row["loss"]))
         assert row["tokens"] == 500
         assert row["tokens_per_second"] == pytest.approx(500 / row["seconds"])
+        assert isinstance(row["doubts"], str)
     assert rows[0]["speedup"] == 1
     assert rows[1]["speedup"] > 0
+    low, high = rows[1]["speedup_interval"]
+    assert low <= rows[1]["speedup"] <= high
+    assert rows[0]["fidelity"]["kl"] == {"value": 0.0, "interval": [0.0, 0.0]}
+    *_, run = fidelity(models, bundled.test_ids[:501], 10)
+    for name, figure in (("kl", "kl"), ("perplexity_change", "perplexity_change"), ("same_top_word", "top_1")):
+        found, expected = rows[1]["fidelity"][name], getattr(run.results["int8"], figure)
+        assert [found["value"], *found["interval"]] == pytest.approx([expected.value, expected.low, expected.high])
+
+
+def test_of_too_few_blocks_the_interval_is_null(client: Client) -> None:
+    rows = client.predict(100, 100, api_name="/evaluate")
+    assert [row["speedup_interval"] for row in rows] == [None, None]
 
 
 def test_only_the_endpoints_of_the_design_are_public(client: Client) -> None:
