@@ -136,7 +136,7 @@ def speed_verdict(comparison: Comparison) -> str:
 
 
 def why(comparison: Comparison, limits: Mapping[str, Limit]) -> str:
-    """What takes the time of words that are read, by variant, from how near the limit each comes; empty without limits."""
+    """What takes the time of words that are read, from how near its limit each variant comes; empty without limits."""
     speeds = {name: comparison.speed(name).median for name in comparison.results if name in limits}
     waits: dict[Bound, list[str]] = {}
     for name, speed in speeds.items():
