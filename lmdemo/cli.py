@@ -13,7 +13,7 @@ import torch
 from lmdemo.card import CARD, WINDOW, Figure, Stated, measure, measured_here, new_card
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.convert import convert
-from lmdemo.errors import HubError, LmdemoError
+from lmdemo.errors import HubError, InputError, LmdemoError
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.inputs import whole_number
@@ -201,6 +201,7 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
         choices=["speed", "page"],
         help="one half: the loops, also under AVX2 alone, or what the page costs",
     )
+    command.add_argument("--write", type=Path, help="a README with the figures of a run, to put this one's there")
     command.set_defaults(run=_bench)
 
 
@@ -209,6 +210,10 @@ def _bench(options: argparse.Namespace) -> None:
     # imported here: it needs the tools of tests/requirements.txt, which training does not
     from lmdemo import bench
 
+    if options.write:
+        if options.only:
+            raise InputError("--write needs the whole run, without --only.")
+        bench.readable(options.write)
     speeds, narrower, page = [], None, None
     if options.only != "page":
         speeds = bench.run_speed(rounds)
@@ -220,4 +225,6 @@ def _bench(options: argparse.Namespace) -> None:
     if options.only != "speed":
         page = bench.run(rounds)
         print(f"{bench.report(page)}\n")
+    if options.write:
+        bench.write(options.write, bench.figures(speeds, page))
     print(bench.as_json(rounds, speeds, page, narrower))

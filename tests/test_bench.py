@@ -3,7 +3,9 @@
 import json
 import math
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +13,13 @@ import torch
 
 import lmdemo
 from lmdemo import bench
-from lmdemo.bench import loading
+from lmdemo.bench import ROOT, loading, written
 from lmdemo.bench.avx2 import measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import onnx_models
 from lmdemo.bench.speed import CORNERS, Contest, measure_speed
 from lmdemo.bench.speed_report import speed_report
+from lmdemo.cli import main
 from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Interval
 
@@ -143,3 +146,31 @@ def test_the_peers_graph_is_the_model(tiny: lmdemo.LSTMModel) -> None:
     first, state = peer(ids[:7].numpy(), peer.start)
     second, _ = peer(ids[7:].numpy(), state)
     assert np.abs(np.concatenate([first, second]) - expected[:, 0].numpy()).max() < 1e-5
+
+
+def test_figures_take_the_place_of_the_last_runs_and_no_other(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    shutil.copy(ROOT / "lmdemo" / "bench" / "README.md", readme)
+    before = readme.read_text(encoding="utf-8")
+    bench.write(readme, "1 May 2026, commit abc1234: any \\1\n\n| a |\n|---|\n| 1 |\n")
+    after = readme.read_text(encoding="utf-8")
+    (old,), (new,) = (written.MARKED.finditer(text) for text in (before, after))
+    assert before.replace(old[0], "") == after.replace(new[0], "")
+    assert new["figures"].startswith("1 May 2026, commit abc1234: any \\1\n")
+    assert new["digest"] == written.digest(new["figures"]) != old["digest"]
+
+
+@pytest.mark.parametrize("text", [None, "", "no marks", "MARKS MARKS"])
+def test_a_file_that_figures_cannot_go_to_is_a_sentence_before_anything_is_measured(
+    tmp_path: Path, text: str | None
+) -> None:
+    readme = tmp_path / "README.md"
+    if text is not None:
+        (marks,) = written.MARKED.finditer((ROOT / "lmdemo" / "bench" / "README.md").read_text(encoding="utf-8"))
+        readme.write_text(text.replace("MARKS", marks[0]), encoding="utf-8")
+    assert main(["bench", "--write", str(readme)]) == (
+        "lmdemo: --write must be a text file that has the figures of a run, as lmdemo/bench/README.md has."
+    )
+    assert main(["bench", "--only", "speed", "--write", str(readme)]) == (
+        "lmdemo: --write needs the whole run, without --only."
+    )

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import lmdemo
-from lmdemo.bench import ROOT
+from lmdemo.bench import ROOT, written
 from lmdemo.card import WINDOW
 from lmdemo.cli import command_line
 from lmdemo.hub import DEFAULT_NAME
@@ -143,6 +143,22 @@ def test_the_three_figures_are_those_that_were_measured() -> None:
     assert f"read {float(speed):.1f} times as fast, and raises its loss by {rise}." in " ".join(TOP.split())
     assert f"| {before} → {after} |" in measured
     assert f"| {speed} times as fast |" in measured
+
+
+def test_the_figures_are_one_runs_as_it_wrote_them() -> None:
+    """A table of another run beside them, or a figure changed by hand, is found; so is a second set of marks."""
+    text = READMES[ROOT / "lmdemo" / "bench" / "README.md"]
+    (found,) = written.MARKED.finditer(text)
+    assert written.digest(found["figures"]) == found["digest"]
+    assert re.match(r"\d+ \w+ \d{4}, commit \w+\+?: ", found["figures"])
+    outside = text.replace(found[0], "")
+    tables = re.findall(r"(?:^\|.*\n)+", outside, re.MULTILINE)
+    assert [table.splitlines()[0] for table in tables] == [
+        "| | the tutorial’s model, as it was published | the bundled model, [measured](#what-it-costs) |"
+    ]
+    ((_, size, _),) = re.findall(r"\| (size), fp32 → int8 \| .* \| ([\d.]+ → [\d.]+) (MB) \|", outside)
+    sizes = lmdemo.sizes(lmdemo.build_variants(lmdemo.load_checkpoint().model, ["fp32", "int8"]))
+    assert size == " → ".join(f"{each.total / 1e6:.1f}" for each in sizes.values())
 
 
 def test_what_proves_a_way_to_use_it_is_there() -> None:

@@ -22,6 +22,7 @@ from lmdemo.bench.speed import TOKENS, Speed, measure_speed
 from lmdemo.bench.speed_report import speed_figures, speed_report
 from lmdemo.bench.start import Start, measure_start
 from lmdemo.bench.streaming import SETTINGS, Streaming, measure_streaming
+from lmdemo.bench.written import readable, when, write
 from lmdemo.checkpoint import load_checkpoint
 from lmdemo.evaluation import Comparison, Interval
 from lmdemo.lab import Lab
@@ -33,12 +34,15 @@ __all__ = [
     "ROOT",
     "Bench",
     "as_json",
+    "figures",
+    "readable",
     "report",
     "report_speed",
     "run",
     "run_speed",
     "run_under_avx2",
     "running_app",
+    "write",
 ]
 
 
@@ -112,24 +116,29 @@ def report(bench: Bench) -> str:
     return f"{_head()}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
 
 
+def figures(speeds: Sequence[Speed], page: Bench) -> str:
+    """A whole run as a section of a README: when and where, how fast, what the page costs."""
+    return f"{when()}: {report_speed(speeds)}\n\n## What it costs\n\nIn the same run: {report(page)}\n"
+
+
 def as_json(
     rounds: int, speeds: Sequence[Speed] = (), bench: Bench | None = None, narrower: Narrower | None = None
 ) -> str:
     """All figures in one line: seconds, bytes, words a second; an interval that there is not is null."""
-    figures: dict[str, object] = {"machine": asdict(this_machine()), "rounds": rounds}
+    numbers: dict[str, object] = {"machine": asdict(this_machine()), "rounds": rounds}
     if speeds:
-        figures["speed"] = [speed_figures(speed) for speed in speeds]
+        numbers["speed"] = [speed_figures(speed) for speed in speeds]
     if narrower:
-        figures["under_avx2"] = narrower.figures
+        numbers["under_avx2"] = narrower.figures
     if bench:
         comparison = bench.comparison
-        figures |= {name: asdict(getattr(bench, name)) for name in ("start", "streaming", "loading")}
-        figures["evaluation"] = {
+        numbers |= {name: asdict(getattr(bench, name)) for name in ("start", "streaming", "loading")}
+        numbers["evaluation"] = {
             "window": comparison.window,
             "results": {name: asdict(result) for name, result in comparison.results.items()},
             "int8_speedup": comparison.speedup("int8"),
         }
-    return json.dumps(_plain(figures), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(numbers), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: object) -> object:
