@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 import lmdemo
 from lmdemo import bench
-from lmdemo.bench import ROOT, loading, written
+from lmdemo.bench import ROOT, loading, streaming, written
 from lmdemo.bench.avx2 import measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import onnx_models
@@ -24,13 +25,16 @@ from lmdemo.errors import LmdemoError
 from lmdemo.evaluation import Interval
 
 
-def test_the_benchmark_measures_the_real_app() -> None:
+def test_the_benchmark_measures_the_real_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "COMPARED", 2_000)
+    for module in (bench, streaming):
+        monkeypatch.setattr(module, "SETTINGS", replace(streaming.SETTINGS, words=60))
     measured = bench.run(rounds=1)
-    start, streaming, loaded = measured.start, measured.streaming, measured.loading
+    start, streamed, loaded = measured.start, measured.streaming, measured.loading
     assert min(start.page_seconds.median, start.imports_seconds.median) > 0
     assert start.with_hub.median > 0
-    assert streaming.idle_bytes > start.imports_bytes > 50e6
-    assert min(streaming.over_bare.median, loaded.over_bare.median) > 0
+    assert streamed.idle_bytes > start.imports_bytes > 50e6
+    assert min(streamed.over_bare.median, loaded.over_bare.median) > 0
     assert 1 < loaded.peak.median < 2.2
     assert measured.comparison.final
     figures = json.loads(bench.as_json(1, bench=measured))
@@ -44,6 +48,7 @@ def test_the_benchmark_measures_the_real_app() -> None:
     assert figures["evaluation"]["results"]["int8"]["loss"] == measured.comparison.results["int8"].loss
     assert figures["machine"]["torch"] == torch.__version__
     report = bench.report(measured)
+    assert "| 60 words, both variants, without a page |" in report
     assert re.search(r"\| the same streamed through the page, ÷ without \| \d+\.\d\d \|", report)
     assert re.search(r"\| its peak memory ÷ the fp32 weights \| 1\.\d\d \|", report)
     assert re.search(r"\| evaluation, int8 ÷ fp32 speed \| \d+\.\d\d \(95% \d", report)

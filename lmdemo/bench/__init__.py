@@ -45,6 +45,8 @@ __all__ = [
     "write",
 ]
 
+COMPARED = 10_000  # words of the bundled test text, at most
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -101,7 +103,7 @@ def run(rounds: int) -> Bench:
     torch.set_num_threads(1)  # as the app has it
     lab = Lab(load_checkpoint())
     streaming = measure_streaming(lab, rounds)
-    *_, comparison = lab.compare(min(10_000, lab.available_tokens))
+    *_, comparison = lab.compare(min(COMPARED, lab.available_tokens))
     return Bench(start, streaming, loading, comparison)
 
 

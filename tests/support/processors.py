@@ -1,4 +1,4 @@
-"""Tests of our kernels once more as on a smaller processor, and under sanitizers, in a process of their own."""
+"""Tests once more as on a smaller processor, and under sanitizers, in a process of their own."""
 
 import inspect
 import os
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from lmdemo.bench import ROOT
 
 # each leaves out what a smaller processor of the kind has not
 COMPILERS = (
@@ -39,10 +41,9 @@ def run_under_sanitizers(tests: list[Callable[..., None]], cache: Path) -> None:
 
 
 def _run(tests: list[Callable[..., None]], cache: Path, **environment: str) -> None:
-    """Tests of one file in a process of their own, with a library of their own."""
-    file = Path(inspect.getfile(tests[0]))
+    """Tests in a process of their own, with a library of their own."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += [f"{file.name}::{test.__name__}" for test in tests]
+    command += [f"{inspect.getfile(test)}::{test.__name__}" for test in tests]
     environment |= {"XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(command, cwd=file.parent, env=os.environ | environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

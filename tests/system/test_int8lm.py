@@ -1,7 +1,6 @@
-"""The int8 kernel writes and reads what stock int8 does, for any shape and instruction set, in bounds."""
+"""The int8 kernel writes and reads what stock int8 does, for any shape; on other processors in test_processors.py."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from lmdemo.compiled import compiled
 from lmdemo.inference import PREFILL, Runner, go_on
 from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
 from lmdemo.sampling import Noise, Sampler
-from processors import COMPILERS, run_on, run_under_sanitizers
 
 KINDS = ("int8", "int8-per-channel", "int8-embedding")
 SHAPES = [
@@ -36,10 +34,14 @@ def inference() -> Iterator[None]:
         yield
 
 
-def in_kernel(model: nn.Module) -> Int8LMRunner:
+def kernel(model: nn.Module) -> Int8LM:
     found = compiled()
     assert found.library is not None, found.problem
-    return Int8LMRunner(Int8LM(model, found.library))
+    return Int8LM(model, found.library)
+
+
+def in_kernel(model: nn.Module) -> Int8LMRunner:
+    return Int8LMRunner(kernel(model))
 
 
 def logits(model: nn.Module, ids: Tensor, window: int) -> Iterator[Tensor]:
@@ -63,9 +65,9 @@ def mean_losses(model: nn.Module, ids: Tensor, window: int) -> tuple[float, floa
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_it_writes_the_words_of_stock_int8(models: dict[str, nn.Module], kind: str) -> None:
     """Until a rounding flips, which the state then carries on: logits of as many texts are equal to 1e-4."""
-    texts, sampler = 0, Sampler(1.0, 0)
+    texts, sampler, whole = 0, Sampler(1.0, 0), kernel(models[kind])
     for seed in range(30):
-        stock, ours = Runner(models[kind]), in_kernel(models[kind])
+        stock, ours = Runner(models[kind]), Int8LMRunner(whole)
         word, equal = 1, True
         for position in range(100):
             expected, found = stock.step(word).clone(), ours.step(word).clone()
@@ -95,7 +97,8 @@ def test_any_shape_and_window_is_read_as_stock_reads_it(shape: tuple[int, int, i
         nn.init.normal_(parameter, std=0.3)
     ids = torch.randint(shape[0], (231,))
     for model in lmdemo.build_variants(fp32, KINDS).values():
-        running, summing, prefilled = in_kernel(model), in_kernel(model), in_kernel(model)
+        whole = kernel(model)
+        running, summing, prefilled = Int8LMRunner(whole), Int8LMRunner(whole), Int8LMRunner(whole)
         start = 0
         for expected in logits(model, ids[:-1], window):
             data, targets = ids[start : start + len(expected)], ids[start + 1 : start + 1 + len(expected)]
@@ -146,24 +149,3 @@ def test_what_the_kernel_cannot_check_is_refused(tiny: lmdemo.LSTMModel, word: i
         with pytest.raises(ValueError, match=r"^(A word is not in|Words are their ids|There is one target)"):
             read()
     assert running.hidden[0].count_nonzero() == 0
-
-
-@pytest.mark.parametrize("processor", COMPILERS)
-def test_it_is_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path) -> None:
-    """Torch computes as on AVX2 there, and the C is built without what such a processor lacks."""
-    tests = [test_any_shape_and_window_is_read_as_stock_reads_it]
-    if processor == next(iter(COMPILERS)):
-        tests += [test_it_writes_the_words_of_stock_int8, test_its_loss_is_stock_int8s]
-    run_on(processor, tests, tmp_path)
-
-
-def test_it_stays_in_bounds(tmp_path: Path) -> None:
-    run_under_sanitizers(
-        [
-            test_any_shape_and_window_is_read_as_stock_reads_it,
-            test_extreme_activations_are_those_of_stock,
-            test_what_is_no_number_stays_in_bounds,
-            test_what_the_kernel_cannot_check_is_refused,
-        ],
-        tmp_path,
-    )

@@ -1,0 +1,32 @@
+"""Both kernels on smaller processors, and in bounds: their own tests once more, with one library for both."""
+
+from pathlib import Path
+
+import pytest
+import test_fp32lm as fp32
+import test_int8lm as int8
+
+from processors import COMPILERS, run_on, run_under_sanitizers
+
+SHAPES = [
+    int8.test_any_shape_and_window_is_read_as_stock_reads_it,
+    fp32.test_any_shape_and_window_is_read_as_fp32_reads_it,
+]
+
+
+@pytest.mark.parametrize("processor", COMPILERS)
+def test_they_are_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path) -> None:
+    """Torch computes as on AVX2 there, and the C is built without what such a processor lacks."""
+    tests = [*SHAPES]
+    if processor == next(iter(COMPILERS)):
+        tests += [int8.test_it_writes_the_words_of_stock_int8, int8.test_its_loss_is_stock_int8s]
+    run_on(processor, tests, tmp_path)
+
+
+def test_they_stay_in_bounds(tmp_path: Path) -> None:
+    tests = [
+        test
+        for kernel in (int8, fp32)
+        for test in (kernel.test_what_is_no_number_stays_in_bounds, kernel.test_what_the_kernel_cannot_check_is_refused)
+    ]
+    run_under_sanitizers([*SHAPES, int8.test_extreme_activations_are_those_of_stock, *tests], tmp_path)
