@@ -124,7 +124,7 @@ def test_a_run_is_read_out_once_at_its_end(visit: Visit) -> None:
     expect(page.locator("#writing-status .status")).to_have_attribute("aria-live", "off")
     heard = page.evaluate("window.heard")
     assert len(heard) == 1
-    assert re.search("of 80", heard[0])
+    assert re.search("80 places", heard[0])
 
 
 def test_every_chart_is_named_and_described_by_its_sentence(visit: Visit) -> None:

@@ -44,7 +44,7 @@ def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) ->
     expect(page.get_by_role("checkbox", name="int4-embedding", exact=True).locator("visible=true")).to_be_checked()
     expect(page.get_by_role("checkbox", name="int8", exact=True).locator("visible=true")).not_to_be_checked()
     page.get_by_role("button", name="Write", exact=True).click()
-    expect(line(page)).to_contain_text("of 33")
+    expect(line(page)).to_contain_text("33 places")
     assert list(texts(page)) == ["fp32", "int4-embedding"]
 
 
@@ -70,7 +70,7 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
 
 def test_without_a_clipboard_the_link_is_shown(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?words=5&seed=3&run=1").page
-    expect(line(page)).to_contain_text("of 5")
+    expect(line(page)).to_contain_text("5 places")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.get_by_role("button", name="Copy link to this run").click()
     shown = line(page).get_by_role("link")
@@ -92,7 +92,7 @@ def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: 
     expect(page.locator("#writing section")).to_have_count(2)  # the example
     page.get_by_role("textbox", name="Prompt").fill("The captain")
     page.get_by_role("button", name="Write", exact=True).click()
-    expect(line(page).get_by_role("status")).to_contain_text("of 80")
+    expect(line(page).get_by_role("status")).to_contain_text("80 places")
     assert visitor.errors == []
 
 

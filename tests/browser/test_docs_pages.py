@@ -158,7 +158,7 @@ def test_the_app_works_on_a_page_of_documentation(
     prompt.fill("The captain")
     app.get_by_role("button", name="Write", exact=True).click()
     expect(written).to_have_text(["The captain"] * 2)
-    expect(app.locator("#writing-status").get_by_role("status")).to_contain_text("of 80")
+    expect(app.locator("#writing-status").get_by_role("status")).to_contain_text("80 places")
     assert_fits(page)
     tops = {text.bounding_box()["y"] for text in app.locator("#writing section").all()}
     assert len(tops) == (1 if width == 1280 else 2)  # side by side where there is room

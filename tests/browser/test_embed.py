@@ -90,7 +90,7 @@ def test_it_streams_from_another_origin(
     visitor = open_page(url, width, not dark)  # the snippet's theme is against the reader's system
     page, shown = visitor.page, inside(visitor.page, way)
     assert_grows(shown.locator("#writing section").first)
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 600")
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("600 places")
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
     for part in (".top", "footer"):
         expect(shown.locator(f"{part} >> visible=true")).to_have_count(0)
@@ -109,7 +109,7 @@ def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page:
     query = {"tab": "generate", "words": "5", "run": "1"}
     page = open_page(host.page(embed.snippet(f"{address}/", query, True, ""))).page
     shown = inside(page, "frame")
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("of 5")
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("5 places")
     fold = shown.get_by_role("button", name=SETTINGS)
     folded = assert_follows(page)
     fold.click()
@@ -160,7 +160,7 @@ def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) ->
     url = host.page(text.replace("http://127.0.0.1:7860/", f"{address}/"))
     visitor = open_page(url, 390)
     page = visitor.page
-    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("of 60")
+    expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("60 places")
     expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
     assert_follows(page)
@@ -199,7 +199,7 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
     query |= {"variants": "int8", "run": "1"}
     assert code.split() == embed.snippet(f"{address}/", query, False, "dark").split()
     elsewhere = open_page(host.page(code)).page
-    expect(elsewhere.locator("#writing-status")).to_contain_text("of 12")
+    expect(elsewhere.locator("#writing-status")).to_contain_text("at 12 places")
 
 
 def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:

@@ -96,7 +96,7 @@ def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: s
     visitor = open_page(f"{hostile}/?words=500&run=1", 390)
     page = visitor.page
     expect(page.locator(".facts")).to_contain_text(f"from the folder {FOLDER}")
-    expect(page.locator("#writing-status")).to_contain_text("of 500")
+    expect(page.locator("#writing-status")).to_contain_text("500 places")
     # to the end of the run, which is drawn as it was begun
     expect(page.locator("#writing-status .under-way")).to_have_count(0)
     page.get_by_role("checkbox", name="Raw tokens").check()
@@ -132,7 +132,7 @@ def test_a_prompt_of_markup_is_text_wherever_it_is_shown(open_page: Open, addres
     prompt = " ".join(PAYLOADS)
     visitor = open_page(f"{address}/?{query(prompt=prompt, words='3', run='1')}", 390)
     page = visitor.page
-    expect(page.locator("#writing-status")).to_contain_text("of 3")
+    expect(page.locator("#writing-status")).to_contain_text("3 places")
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value(prompt)
     assert "<script>, <, /, script, > …" in shown(page, "#writing-status")
     assert_text(visitor, address)
@@ -194,5 +194,6 @@ def test_parameters_of_markup_are_no_elements(open_page: Open, address: str, par
     asked = "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters.items())
     visitor = open_page(f"{address}/?{asked}#{PAYLOADS[2]}")
     place = "#measuring-status" if parameters.get("tab") == "evaluate" else "#writing-status"
-    expect(visitor.page.locator(place)).to_contain_text("of 2" if "prompt" in parameters else "In this page’s address:")
+    told = "2 places" if "prompt" in parameters else "In this page’s address:"
+    expect(visitor.page.locator(place)).to_contain_text(told)
     assert_text(visitor, address)

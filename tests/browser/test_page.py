@@ -57,7 +57,7 @@ def test_it_streams_and_stops_at_once(visit: Visit) -> None:
     expect(status(page)).to_contain_text("Stopped.")
     at_rest(page)  # which it does not come to while something is written
     button(page, "Write").click()
-    expect(status(page)).to_contain_text(re.compile(r"of 1,000"))
+    expect(status(page)).to_contain_text(re.compile(r"1,000 places"))
 
 
 def test_the_same_seed_writes_the_same_and_what_is_chosen_otherwise_is_marked(visit: Visit) -> None:
@@ -221,7 +221,7 @@ def test_bad_input_gets_a_sentence_and_nothing_is_lost(visit: Visit) -> None:
     expect(page.locator("#writing-status").get_by_role("alert")).to_contain_text("Prompt has 10,000 characters")
     page.get_by_role("textbox", name="Prompt").fill("It was")
     button(page, "Write").click()
-    expect(status(page)).to_contain_text("of 80")
+    expect(status(page)).to_contain_text("80 places")
 
 
 def test_what_a_visitor_types_stays_text(visit: Visit) -> None:
@@ -248,7 +248,7 @@ def test_no_tab_scrolls_sideways_and_nothing_leaves_the_host(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     open_tab(page, "Generate")
     button(page, "Write").click()
-    expect(status(page)).to_contain_text("of 80")
+    expect(status(page)).to_contain_text("80 places")
     open_tab(page, "Evaluate")
     button(page, "Measure").click()
     expect(page.locator("#measuring-status")).to_contain_text("over 4,000 words")
@@ -264,5 +264,5 @@ def test_one_computes_and_the_other_sees_its_place(visit: Visit) -> None:
     button(one, "Write").click()
     button(other, "Write").click()
     expect(other.locator("#writing-status")).to_contain_text(re.compile("queue|processing", re.IGNORECASE))
-    expect(status(one)).to_contain_text("of 1,000")
-    expect(status(other)).to_contain_text("of 80")
+    expect(status(one)).to_contain_text("1,000 places")
+    expect(status(other)).to_contain_text("80 places")

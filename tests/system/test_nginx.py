@@ -195,7 +195,7 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     with page.expect_request(re.compile("/queue/join")) as joined:
         page.get_by_role("button", name="Write", exact=True).click()
     assert_grows(page.locator("#writing section").first)
-    expect(status(page)).to_contain_text("of 1,000")
+    expect(status(page)).to_contain_text("1,000 places")
     page.get_by_role("button", name="Copy link to this run").click()
     expect(status(page)).to_contain_text("Link copied.")
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
@@ -232,7 +232,7 @@ def stream(proxy: Proxy, call: dict) -> list[bool]:
 def test_an_address_with_the_longest_prompt_arrives_whole(open_page: Open, proxy: Proxy) -> None:
     prompt = "😀" * 2000  # twelve characters each in an address
     page = open_page(query.join(f"{proxy.outside}/", {"prompt": prompt, "words": "5", "run": "1"})).page
-    expect(status(page)).to_contain_text("of 5")
+    expect(status(page)).to_contain_text("5 places")
     assert page.get_by_role("textbox", name="Prompt").input_value() == prompt
 
 
