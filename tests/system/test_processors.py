@@ -16,11 +16,12 @@ SHAPES = [
 
 @pytest.mark.parametrize("processor", COMPILERS)
 def test_they_are_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path) -> None:
-    """Torch computes as on AVX2 there, and the C is built without what such a processor lacks."""
-    tests = [*SHAPES]
-    if processor == next(iter(COMPILERS)):
-        tests += [int8.test_it_writes_the_words_of_stock_int8, int8.test_its_loss_is_stock_int8s]
-    run_on(processor, tests, tmp_path)
+    """Torch computes as on AVX2 there, and the C is built without what such a processor lacks.
+
+    A word that is written is a window of one that is read: the same C, on the bundled model in the losses.
+    """
+    first = processor == next(iter(COMPILERS))
+    run_on(processor, [*SHAPES, *[int8.test_its_loss_is_stock_int8s][:first]], tmp_path)
 
 
 def test_they_stay_in_bounds(tmp_path: Path) -> None:
