@@ -97,12 +97,8 @@ def test_what_holds_no_certificates_is_refused(tmp_path: Path) -> None:
     certificates({"SSL_CERT_FILE": ""})
 
 
-def test_an_ipv6_address_is_served() -> None:
-    with running_app(host="[::1]", GRADIO_SERVER_NAME="::") as (_, address, _):
-        assert httpx.get(f"{address}/config").json()["title"]
-
-
-def test_a_path_before_every_address_is_served() -> None:
-    with running_app(GRADIO_ROOT_PATH="/demo/lm") as (_, address, _):
+def test_an_ipv6_address_and_a_path_before_every_address_are_served() -> None:
+    with running_app(host="[::1]", GRADIO_SERVER_NAME="::", GRADIO_ROOT_PATH="/demo/lm") as (_, address, _):
         page = httpx.get(address).text
+        assert httpx.get(f"{address}/config").json()["title"]
     assert re.search(r'"root":"[^"]*/demo/lm"', page)
