@@ -13,6 +13,7 @@ import lmdemo
 from lmdemo import publish as publishing
 from lmdemo.bench import ROOT
 from lmdemo.checkpoint import locate
+from lmdemo.cli import main
 from lmdemo.publish import publish
 from local_hub import Fault, LocalHub
 from local_repos import READER, TOKEN
@@ -74,20 +75,25 @@ def test_the_command_publishes_what_another_process_pulls(hub: LocalHub, publish
         f"Commit: {sha}",
         f"On a Space: set the variable LMDEMO_MODEL={name}",
     ]
-    here, there = run("-c", READ, publishable), run("-c", READ, name)
-    assert here.returncode == there.returncode == 0
-    assert here.stdout == there.stdout != ""
+    here = lmdemo.load_checkpoint(publishable)
+    models = lmdemo.build_variants(here.model, ["fp32", "int8"])
+    expected = lmdemo.evaluate(models["fp32"], here.test_ids).loss, *written(models, here.vocabulary)
+    there = run("-c", READ, name)
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == " ".join(map(str, expected)) + "\n"
 
 
-def test_the_command_asks_before_it_replaces(hub: LocalHub, publishable: Path) -> None:
+def test_the_command_asks_before_it_replaces(
+    hub: LocalHub, publishable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     name = "someone/lmdemo-lstm"
     sha = hub.put(name, publishable)
-    refused = run("-m", "lmdemo", "publish", publishable, name)
-    assert refused.returncode == 1
-    assert refused.stderr == (
-        f"lmdemo: {name} has a checkpoint already (commit {sha[:7]}); --yes replaces it, and without a terminal"
-        " nobody can be asked.\n"
-    )
+    with monkeypatch.context() as no_terminal, Path(os.devnull).open() as nothing:
+        no_terminal.setattr(sys, "stdin", nothing)
+        assert main(["publish", str(publishable), name]) == (
+            f"lmdemo: {name} has a checkpoint already (commit {sha[:7]}); --yes replaces it, and without a terminal"
+            " nobody can be asked."
+        )
     assert on_a_terminal("n\n", publishable, name).endswith(f"lmdemo: {name} was left as it is.")
     assert hub.repos[name].commits[-1][0] == sha
     said = on_a_terminal("y\n", publishable, name)
@@ -95,8 +101,8 @@ def test_the_command_asks_before_it_replaces(hub: LocalHub, publishable: Path) -
     second = hub.repos[name].commits[-1][0]
     assert second != sha
     assert f"On a Space of someone's: set nothing, it looks for {name} by itself" in said
-    replaced = run("-m", "lmdemo", "publish", publishable, name, "--yes", "--license", "mit")
-    assert f"Commit: {hub.repos[name].commits[-1][0]}" in replaced.stdout
+    assert main(["publish", str(publishable), name, "--yes", "--license", "mit"]) == 0
+    assert f"Commit: {hub.repos[name].commits[-1][0]}" in capsys.readouterr().out
     assert len(hub.repos[name].commits) == 3
 
 
