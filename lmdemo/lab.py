@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TypeVar
 
 from torch import nn
@@ -18,12 +17,11 @@ from torch import nn
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.compiled import compiled
 from lmdemo.evaluation import Comparison, check_slice, compare
-from lmdemo.fidelity import fidelity
 from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
 from lmdemo.machine import Watch, this_machine
-from lmdemo.measured import Evaluation, readable
+from lmdemo.measured import Evaluation, Measuring
 from lmdemo.memory import give_back
 from lmdemo.once import Once
 from lmdemo.prompts import prompts
@@ -130,7 +128,8 @@ class Lab:
         Raises:
             InputError: at once, for a length or window out of its range, or a name that is not in `variants`.
         """
-        return self._compare(tokens, window, variants, pause, go_on)
+        tokens, window = check_slice(tokens, window, self.available_tokens)
+        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window, pause))
 
     def evaluate(
         self,
@@ -144,8 +143,9 @@ class Lab:
         Raises:
             InputError: at once, as `compare`.
         """
-        timing = self._compare(tokens, window, variants, pause, self._measure_limits())
-        return self._evaluate(timing, self.chosen(variants), pause)
+        tokens, window = check_slice(tokens, window, self.available_tokens)
+        measuring = Measuring(self.checkpoint, self.chosen(variants), self.machine, tokens, window)
+        return self._exclusive(measuring.steps(pause, self._measure_limits(), lambda: self.limits))
 
     def start(self) -> bool:
         """Begin to compute the first results in the background; whether that was not begun before."""
@@ -176,13 +176,6 @@ class Lab:
         with self._turn:
             return sizes({name: models[name] for name in self.variants})
 
-    def _compare(
-        self, tokens: object, window: object, variants: object, pause: Pause, beside: Pause
-    ) -> Iterator[Comparison]:
-        tokens, window = check_slice(tokens, window, self.available_tokens)
-        ids = self.checkpoint.test_ids[: tokens + 1]
-        return self._exclusive(compare(self.chosen(variants), ids, window, pause, beside=beside))
-
     def _measure_limits(self) -> Pause:
         """What is called after each block of a run: now and then a trial."""
         blocks = itertools.count()
@@ -192,25 +185,6 @@ class Lab:
                 self._meter.take()
 
         return measure
-
-    def _evaluate(
-        self, timing: Iterator[Comparison], models: Mapping[str, nn.Module], pause: Pause
-    ) -> Iterator[Evaluation]:
-        checkpoint = self.checkpoint
-        for comparison in timing:
-            evaluation = Evaluation(
-                checkpoint.name,
-                checkpoint.revision,
-                self.machine,
-                comparison,
-                self.limits,
-                unknown_share=checkpoint.unknown_share,
-            )
-            yield evaluation
-        ids = checkpoint.test_ids[: comparison.tokens + 1]
-        for run in self._exclusive(fidelity(models, ids, comparison.window, pause)):
-            texts = readable(checkpoint.vocabulary, ids[1:].tolist()) if run.final else ()
-            yield replace(evaluation, fidelity=run, texts=texts)
 
     def close(self) -> None:
         """Measure no more in the background: another lab has taken this one's place."""

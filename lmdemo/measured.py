@@ -1,10 +1,15 @@
 """All that is measured of variants on one slice of text."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from lmdemo.evaluation import Comparison
-from lmdemo.fidelity import FidelityRun
+from torch import nn
+
+from lmdemo.checkpoint import Checkpoint
+from lmdemo.evaluation import Comparison, compare
+from lmdemo.fidelity import FidelityRun, fidelity
+from lmdemo.inference import Pause
+from lmdemo.latency import Latencies, write_in_turns
 from lmdemo.machine import Machine
 from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
@@ -13,27 +18,67 @@ from lmdemo.text import Vocabulary, shown, spaced
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A snapshot of variants timed, then held against fp32, on one slice; the last one is `final`."""
+    """A snapshot of variants timed in reading and in writing, then held against fp32; the last one is `final`."""
 
     checkpoint: str  # its name
     revision: str | None
     machine: Machine
     comparison: Comparison
     limits: Mapping[str, Limit]  # empty until this machine has been measured
-    fidelity: FidelityRun | None = None  # begins when the timing has ended
+    writing: Latencies | None = None  # begins when reading has been timed
+    fidelity: FidelityRun | None = None  # begins when writing has been
     unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
     texts: tuple[str, ...] = ()  # to read, of each stretch that `fidelity` has a point of its course for
 
     @property
     def computed(self) -> dict[str, int]:
-        """How much was read, by all variants together."""
-        again = self.fidelity.read * len(self.comparison.results) if self.fidelity else 0
-        return {"tokens": self.comparison.computed["tokens"] + again}
+        """How much was read, and written, by all variants together."""
+        variants = len(self.comparison.results)
+        again = self.fidelity.read * variants if self.fidelity else 0
+        written = self.writing.words * variants if self.writing else 0
+        return {"tokens": self.comparison.computed["tokens"] + again, "words": written}
 
     @property
     def final(self) -> bool:
         """Whether all of it is measured."""
         return self.fidelity is not None and self.fidelity.final
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is to be measured: variants of a checkpoint, the first `tokens` words of its test text, in windows."""
+
+    checkpoint: Checkpoint
+    models: Mapping[str, nn.Module]
+    machine: Machine
+    tokens: int
+    window: int
+
+    def steps(self, pause: Pause, beside: Pause, limits: Callable[[], Mapping[str, Limit]]) -> Iterator[Evaluation]:
+        """Time reading, then writing, then hold each variant against the first; snapshots, the last one final.
+
+        Args:
+            pause: called between pieces of some milliseconds; what it raises ends the run there.
+            beside: called after each block that was read, outside its time.
+            limits: what this machine allows each variant, as far as it is known.
+        """
+        checkpoint, ids = self.checkpoint, self.checkpoint.test_ids[: self.tokens + 1]
+        for comparison in compare(self.models, ids, self.window, pause, beside=beside):
+            evaluation = Evaluation(
+                checkpoint.name,
+                checkpoint.revision,
+                self.machine,
+                comparison,
+                limits(),
+                unknown_share=checkpoint.unknown_share,
+            )
+            yield evaluation
+        for writing in write_in_turns(self.models, checkpoint.vocabulary, comparison.order_seed, pause):
+            evaluation = replace(evaluation, writing=writing)
+            yield evaluation
+        for run in fidelity(self.models, ids, self.window, pause):
+            texts = readable(checkpoint.vocabulary, ids[1:].tolist()) if run.final else ()
+            yield replace(evaluation, fidelity=run, texts=texts)
 
 
 def readable(vocabulary: Vocabulary, ids: Sequence[int]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def draw(lab: Lab) -> Update:
             chosen.append(prose.chosen_ways(name, model))
             reasons[name] = model.problem
     return {
-        "variants_list": markup.variants_list(variants.VARIANTS, " ".join(chosen), reasons),
+        "variants_list": markup.variants_list(variants.VARIANTS, chosen, reasons),
         "weights": markup.weights_table(weights),
         "weights_texts": export.weights(weights),
     }

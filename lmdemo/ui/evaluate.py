@@ -13,7 +13,7 @@ from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Lab
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.server.service import Service
-from lmdemo.ui import closeness, export, markup, prose, query
+from lmdemo.ui import closeness, export, markup, prose, query, writing
 from lmdemo.ui.controls import (
     chart,
     copies,
@@ -83,6 +83,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     with gr.Row(elem_classes="buttons"):
         picture_buttons("speeds", "lmdemo-speed")
     gr.HTML(SPEED)
+    written = gr.HTML(elem_id="written")
     fidelity = gr.HTML(elem_id="fidelity")
     spread = gr.HTML(elem_id="spread")
     dots = chart(None, "dots", "Passages of the text, by variant", described_by="spread")
@@ -99,7 +100,8 @@ def build(service: Service, asked: gr.Number) -> Parts:
     clock = gr.Timer(LOOK_AGAIN, active=False)
 
     controls = {"tokens": tokens, "window": window, "variants": variants}
-    filled = {"status": status, "doubts": doubts, "speeds": speeds, "table": table, "fidelity": fidelity}
+    filled = {"status": status, "doubts": doubts, "speeds": speeds, "table": table, "written": written}
+    filled |= {"fidelity": fidelity}
     filled |= {"spread": spread, "dots": dots, "course": course, "passages": passages, "percentiles": percentiles}
     filled |= {"texts": texts, "last": last}
     arrival = {**filled, "clock": clock}
@@ -167,7 +169,8 @@ async def arrive(service: Service, address: object) -> Update:
     if asked is None:
         return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
-    nothing = dict.fromkeys(("doubts", "table", "fidelity", "spread", "passages", "percentiles", "texts"), "")
+    empty = ("doubts", "table", "written", "fidelity", "spread", "passages", "percentiles", "texts")
+    nothing = dict.fromkeys(empty, "")
     charts = dict.fromkeys(("speeds", "dots", "course"))
     controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
     return {"status": line, **nothing, **charts, "last": None, **controls, "asked": int(asked.run)}
@@ -221,15 +224,19 @@ def draw(snapshot: Evaluation) -> Update:
     read = comparison.results[comparison.baseline].tokens
     if snapshot.final:
         cost = closeness.verdict(run) or prose.loss_verdict(comparison)
-        line = markup.status(prose.speed_verdict(comparison), f"{cost} {prose.why(comparison, snapshot.limits)}")
-    elif run is None:
-        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
-    else:
+        speed = f"{prose.speed_verdict(comparison)} {writing.verdict(snapshot.writing)}"
+        line = markup.status(speed, f"{cost} {prose.why(comparison, snapshot.limits)}")
+    elif run is not None:
         line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
+    elif snapshot.writing:
+        line = markup.status(f"Reading is timed. Written by each: {snapshot.writing.words:,} words.", under_way=True)
+    else:
+        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     doubts = doubt(snapshot.unknown_share), prose.doubts(comparison) if comparison.final else ""
     update = {
         "status": line,
         "doubts": markup.warning(" ".join(filter(None, doubts))),
+        "written": writing.table(snapshot.writing),
         "fidelity": markup.fidelity_table(run),
         "spread": markup.sentence(closeness.passages(run) if run else ""),
         "passages": markup.passage_table(run),

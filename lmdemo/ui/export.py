@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.size import Size
-from lmdemo.ui import markup, prose
+from lmdemo.ui import markup, prose, writing
 from lmdemo.variants import QuantizedWeight
 
 
@@ -77,6 +78,8 @@ def as_markdown(evaluation: Evaluation) -> str:
     """The tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
     parts = [_markdown_table(markup.result_rows(evaluation))]
+    if evaluation.writing:
+        parts.append(f"Writing, a word at a time:\n\n{_markdown_table(writing.rows(evaluation.writing))}")
     if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
         parts.append(_markdown_table(markup.fidelity_rows(evaluation.fidelity)))
     blocks = len(comparison.block_tokens)
@@ -112,8 +115,17 @@ def _variant(evaluation: Evaluation, name: str) -> dict[str, object]:
         "seconds": result.seconds,
         "words_per_second": asdict(comparison.speed(name)),
         "speedup": asdict(comparison.speedup(name)),
+        "writing": _writing(evaluation.writing, name) if evaluation.writing else None,
         "limit": asdict(evaluation.limits[name]) if name in evaluation.limits else None,
         "fidelity": asdict(run.results[name]) if run and name in run.results else None,
+    }
+
+
+def _writing(measured: Latencies, name: str) -> dict[str, object]:
+    return {
+        "words_per_second": asdict(measured.speed(name)),
+        "speedup": asdict(measured.speedup(name)),
+        "seconds_a_word": {"median": measured.percentile(name, 50), "percentile_95": measured.percentile(name, 95)},
     }
 
 

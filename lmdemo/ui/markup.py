@@ -144,12 +144,12 @@ def size_table(sizes: Mapping[str, Size]) -> Markup:
         }
         for name, size in sizes.items()
     }
-    return _table(rows, "Bytes on disk by variant and module")
+    return table(rows, "Bytes on disk by variant and module")
 
 
 def result_table(evaluation: Evaluation) -> Markup:
     """Loss, perplexity and speed of each variant."""
-    return _table(result_rows(evaluation), "Loss and perplexity on this text, and speed, by variant", shown=True)
+    return table(result_rows(evaluation), "Loss and perplexity on this text, and speed, by variant", shown=True)
 
 
 def result_rows(evaluation: Evaluation) -> dict[str, dict[str, str]]:
@@ -178,7 +178,7 @@ def fidelity_table(run: FidelityRun | None) -> Markup:
     """How far each variant's predictions are from the baseline's; nothing until they have been measured."""
     if run is None or len(run.results) < 2:
         return Markup()
-    return _table(
+    return table(
         fidelity_rows(run), f"How far each variant’s predictions are from {run.baseline}’s on this text", shown=True
     )
 
@@ -214,7 +214,7 @@ def passage_table(run: FidelityRun | None) -> Markup:
         }
         for number, passage in enumerate(next(iter(found.values())).passages)
     }
-    return _table(rows, f"KL and change of perplexity from {run.baseline}’s, passage by passage", corner="passage")
+    return table(rows, f"KL and change of perplexity from {run.baseline}’s, passage by passage", corner="passage")
 
 
 def percentile_tables(run: FidelityRun | None) -> Markup:
@@ -230,7 +230,7 @@ def percentile_tables(run: FidelityRun | None) -> Markup:
         name: {_level(level): f"{prose.signed(100 * value, 2)}%" for level, value in found.change_percentiles.items()}
         for name, found in others.items()
     }
-    return _table(divergence, f"Percentiles of KL({run.baseline} ‖ variant), nats a word", shown=True) + _table(
+    return table(divergence, f"Percentiles of KL({run.baseline} ‖ variant), nats a word", shown=True) + table(
         change, "Percentiles of the change in the probability of the right word", shown=True
     )
 
@@ -243,19 +243,20 @@ def _level(level: float) -> str:
     return {0.0: "least", 50.0: "median", 100.0: "most"}.get(level, f"{level:g} %")
 
 
-def variants_list(descriptions: Mapping[str, str], chosen: str, unavailable: Mapping[str, str]) -> Markup:
+def variants_list(descriptions: Mapping[str, str], chosen: Sequence[str], unavailable: Mapping[str, str]) -> Markup:
     """What each variant is, what the packed ones chose here, and what some have to do without."""
     item = Markup('<dt style="--variant:var(--{name})">{name}</dt><dd>{text} {reason}</dd>')
     items = Markup().join(
         item.format(name=name, text=" ".join(text.split()), reason=unavailable.get(name, ""))
         for name, text in descriptions.items()
     )
-    return Markup('<dl class="variants">{}</dl><p class="note">{}</p>').format(items, chosen)
+    notes = Markup().join(map(Markup('<p class="note">{}</p>').format, chosen))
+    return Markup('<dl class="variants">{}</dl>{}').format(items, notes)
 
 
 def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:
     """Scale, zero point and range of every quantized weight tensor."""
-    return _table(
+    return table(
         {
             weight.name: {
                 "shape": " × ".join(str(width) for width in weight.shape),
@@ -271,7 +272,7 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:
     )
 
 
-def _table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> Markup:
+def table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> Markup:
     """A table with the names down the side, and a caption for screen readers; what is `shown` to others stands above.
 
     It scrolls sideways inside itself, from the keyboard too, and what stands above does not.

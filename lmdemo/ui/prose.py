@@ -73,7 +73,7 @@ def _choices(generation: Generation, name: str) -> str:
     reached, count = generation.along[name].reached, len(generation.choices(name))
     so_far = "" if generation.final else " so far"
     if not count:
-        return f"{name} chose no other word at {reached:,} places{so_far}."
+        return f"{name} chose another word at none of {reached:,} places{so_far}."
     parted = generation.parted(name)[0] + 1
     return (
         f"{name} chose another word at {count:,} of {reached:,} places{so_far}."
@@ -126,13 +126,13 @@ def speed_verdict(comparison: Comparison) -> str:
         return f"{base} reads {interval(comparison.speed(base))} words/s."
     speedup = comparison.speedup(name)
     if math.isnan(speedup.low):
-        return f"{name} runs at about {_significant(speedup.median)}× the speed of {base}; too few blocks to say more."
+        return f"{name} reads at about {_significant(speedup.median)}× the speed of {base}; too few blocks to say more."
     if speedup.low <= 1 <= speedup.high:
         return f"The noise on this machine hides any difference in speed: {interval(speedup, '×')}."
     fair = ""
     if FAIR in comparison.results and name != FAIR:
         fair = f", {interval(comparison.speedup(name, over=FAIR), '×')} that of {FAIR}"
-    return f"{name} runs at {interval(speedup, '×')} the speed of {base}{fair}."
+    return f"{name} reads at {interval(speedup, '×')} the speed of {base}{fair}."
 
 
 def why(comparison: Comparison, limits: Mapping[str, Limit]) -> str:

@@ -9,9 +9,10 @@ import pytest
 
 import lmdemo
 from lmdemo.lab import Lab
+from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.roofline import Meter
-from lmdemo.ui import export
+from lmdemo.ui import export, prose
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +61,34 @@ def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet(evaluation: 
     assert float(rows[2]["fidelity_log_ratio_value"]) == evaluation.fidelity.results["int8"].log_ratio.value
 
 
-def test_markdown_is_two_tables_and_a_line(evaluation: Evaluation) -> None:
-    speed, fidelity, line, *_ = export.as_markdown(evaluation).strip().split("\n\n")
+def test_markdown_is_three_tables_a_line_and_the_warnings(evaluation: Evaluation) -> None:
+    steady = dict.fromkeys(evaluation.comparison.results, (1.0,) * len(evaluation.comparison.block_tokens))
+    disturbed = Interference(seconds=2.0, others=0.4, stolen=0.0)
+    comparison = replace(evaluation.comparison, block_seconds=steady, interference=disturbed)
+    doubtful = replace(evaluation, comparison=comparison)
+    speed, heading, written, fidelity, line, warning = export.as_markdown(doubtful).strip().split("\n\n")
     assert speed.splitlines()[0].startswith(
         "| | loss | perplexity | paired change | × fp32 | × fp32-packed | words/s |"
     )
-    assert len(speed.splitlines()) == 5
+    assert len(speed.splitlines()) == len(written.splitlines()) == 5
+    assert heading == "Writing, a word at a time:"
+    assert written.splitlines()[0] == ("| | × fp32 | × fp32-packed | words/s | ms a word, median | 95% take at most |")
     assert len(fidelity.splitlines()) == 4
     assert {text.count("|") for text in speed.splitlines()} == {9}
     assert "700 words in windows of 50" in line
     assert evaluation.machine.torch in line
+    assert warning == prose.doubts(comparison)
+    assert "40% of the processors" in warning
+    assert warning in export.as_csv(doubtful)
+    sound = replace(doubtful, comparison=replace(comparison, interference=replace(disturbed, others=0.0)))
+    assert export.as_markdown(sound).strip().split("\n\n")[4:] == [line]
+
+
+def test_json_has_what_a_written_word_took(evaluation: Evaluation) -> None:
+    found = json.loads(export.as_json(evaluation))["variants"]["int8"]["writing"]
+    assert found["seconds_a_word"]["median"] == evaluation.writing.percentile("int8", 50)
+    assert found["seconds_a_word"]["percentile_95"] >= found["seconds_a_word"]["median"]
+    assert found["speedup"]["n"] == 20
 
 
 def test_a_number_that_is_none_is_null(bundled: lmdemo.Checkpoint) -> None:

@@ -9,9 +9,10 @@ import pytest
 import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
 from lmdemo.generation import Along, Generation, GenerationSettings, Writing
+from lmdemo.latency import Latencies
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
-from lmdemo.ui import markup, prose
+from lmdemo.ui import markup, prose, writing
 
 EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]
 
@@ -106,7 +107,7 @@ def test_raw_tokens_are_the_models_words() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "sentence"),
     [
-        ("a b c", "a b c", "int8 chose no other word at 3 places."),
+        ("a b c", "a b c", "int8 chose another word at none of 3 places."),
         (
             "a b c",
             "a x y",
@@ -136,7 +137,7 @@ def test_no_more_digits_than_the_interval_supports(value: Interval, text: str) -
 def test_several_variants_get_a_line_each() -> None:
     generation = _generation("a b c".split(), "a b c".split(), "a y c".split())
     assert prose.parting(generation).splitlines() == [
-        "int8 chose no other word at 3 places.",
+        "int8 chose another word at none of 3 places.",
         "int4-embedding chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
     ]
     going = replace(generation, final=False, along={**generation.along, "int4-embedding": Along({1: "y"}, 2)})
@@ -208,7 +209,7 @@ def test_what_makes_a_timing_doubtful_is_told(comparison: Comparison, sentence: 
 
 def test_the_verdict_names_both_baselines() -> None:
     assert prose.speed_verdict(_comparison(STEADY)) == (
-        "int8 runs at 4.06× (4.00 to 4.12) the speed of fp32, 2.08× (2.00 to 2.16) that of fp32-packed."
+        "int8 reads at 4.06× (4.00 to 4.12) the speed of fp32, 2.08× (2.00 to 2.16) that of fp32-packed."
     )
 
 
@@ -234,3 +235,20 @@ def test_what_words_wait_for_is_said_from_the_share_of_the_limit() -> None:
         " themselves and what else a word needs with int8 (10% of its limit)."
     )
     assert prose.why(comparison, {}) == ""
+
+
+def test_writing_is_a_table_and_a_sentence_of_its_own() -> None:
+    measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200, "int8": (0.005,) * 200}, True)
+    assert writing.verdict(measured) == (
+        "A word at a time, it writes at 4.1× the speed of fp32, 2× that of fp32-packed."
+    )
+    assert writing.rows(measured)["int8"] == {
+        "× fp32": "4.1",
+        "× fp32-packed": "2",
+        "words/s": "200",
+        "ms a word, median": "5",
+        "95% take at most": "5 ms",
+    }
+    assert writing.verdict(replace(measured, final=False)) == writing.verdict(None) == ""
+    even = Latencies({"fp32": (0.02, 0.021) * 100, "int8": (0.021, 0.02) * 100}, True)
+    assert writing.verdict(even).startswith("Written one at a time, words show no difference in speed")

@@ -1,0 +1,49 @@
+"""Writing, a word at a time, as a table and a sentence of the Evaluate tab."""
+
+import math
+
+from markupsafe import Markup
+
+from lmdemo.latency import Latencies
+from lmdemo.ui import markup, prose
+from lmdemo.variants import FAIR
+
+
+def table(measured: Latencies | None) -> Markup:
+    """How fast each variant writes; nothing until it has been measured."""
+    if measured is None or not measured.final:
+        return Markup()
+    title = f"Writing, a word at a time: {measured.words:,} words each, by variant"
+    return markup.table(rows(measured), title, shown=True)
+
+
+def rows(measured: Latencies) -> dict[str, dict[str, str]]:
+    """The rows of `table`, as text."""
+    bases = [name for name in (measured.baseline, FAIR) if name in measured.seconds]
+    return {
+        name: {
+            **{f"× {base}": _times(measured, name, base) for base in bases},
+            "words/s": prose.interval(measured.speed(name)),
+            "ms a word, median": f"{measured.percentile(name, 50) * 1e3:.2g}",
+            "95% take at most": f"{measured.percentile(name, 95) * 1e3:.2g} ms",
+        }
+        for name in measured.seconds
+    }
+
+
+def verdict(measured: Latencies | None) -> str:
+    """How fast the variant of most interest writes, in a sentence; empty until it has been measured."""
+    if measured is None or not measured.final:
+        return ""
+    base, name = measured.baseline, prose.of_interest(measured.seconds)
+    if name == base:
+        return ""
+    speedup = measured.speedup(name)
+    if math.isnan(speedup.low) or speedup.low <= 1 <= speedup.high:
+        return f"Written one at a time, words show no difference in speed: {prose.interval(speedup, '×')}."
+    fair = f", {_times(measured, name, FAIR)}× that of {FAIR}" if FAIR in measured.seconds and name != FAIR else ""
+    return f"A word at a time, it writes at {prose.interval(speedup, '×')} the speed of {base}{fair}."
+
+
+def _times(measured: Latencies, name: str, base: str) -> str:
+    return "1" if name == base else prose.interval(measured.speedup(name, over=base))
