@@ -224,7 +224,7 @@ def draw(snapshot: Evaluation) -> Update:
     read = comparison.results[comparison.baseline].tokens
     if snapshot.final:
         cost = closeness.verdict(run) or prose.loss_verdict(comparison)
-        speed = f"{prose.speed_verdict(comparison)} {writing.verdict(snapshot.writing)}"
+        speed = f"{prose.speed_verdict(comparison)}\n{writing.verdict(snapshot.writing)}"
         line = markup.status(speed, f"{cost} {prose.why(comparison, snapshot.limits)}")
     elif run is not None:
         line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)

@@ -41,7 +41,9 @@ def verdict(measured: Latencies | None) -> str:
     speedup = measured.speedup(name)
     if math.isnan(speedup.low) or speedup.low <= 1 <= speedup.high:
         return f"Written one at a time, words show no difference in speed: {prose.interval(speedup, '×')}."
-    fair = f", {_times(measured, name, FAIR)}× that of {FAIR}" if FAIR in measured.seconds and name != FAIR else ""
+    fair = ""
+    if FAIR in measured.seconds and name != FAIR:
+        fair = f", {prose.interval(measured.speedup(name, over=FAIR), '×')} that of {FAIR}"
     return f"A word at a time, it writes at {prose.interval(speedup, '×')} the speed of {base}{fair}."
 
 
