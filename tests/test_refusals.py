@@ -28,7 +28,7 @@ from lmdemo.publish import publish
 from lmdemo.recipe import Recipe
 from lmdemo.training import train
 from lmdemo.training_state import write_state
-from lmdemo.ui import prose
+from lmdemo.ui import closeness, prose
 from local_hub import Fault, LocalHub
 
 RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=2, streams=4, bptt=50)
@@ -389,7 +389,7 @@ def test_a_loss_beyond_all_measure_is_shown_in_a_few_digits(tiny: lmdemo.LSTMMod
     loss = comparison.results["fp32"].loss
     assert loss == pytest.approx(nats, rel=1e-4)
     assert run.results["fp32"].loss.value == pytest.approx(nats, rel=1e-4)
-    assert prose.perplexity(run.results["fp32"].perplexity).startswith(shown)
+    assert closeness.perplexity(run.results["fp32"].perplexity).startswith(shown)
     assert f"(perplexity {shown})" in prose.loss_verdict(comparison)
 
 
