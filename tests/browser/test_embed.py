@@ -199,7 +199,7 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
     query |= {"variants": "int8", "run": "1"}
     assert code.split() == embed.snippet(f"{address}/", query, False, "dark").split()
     elsewhere = open_page(host.page(code)).page
-    expect(elsewhere.locator("#writing-status")).to_contain_text("at 12 places")
+    expect(elsewhere.locator("#writing-status")).to_contain_text("of 12 places")
 
 
 def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:
