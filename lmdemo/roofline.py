@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 import torch
 from torch.nn import functional as F
@@ -25,7 +26,7 @@ from lmdemo.size import Size
 from lmdemo.variants import is_quantized, square_linear
 
 TRIALS = 5  # of each way of reading or multiplying, where the limit is measured alone
-WIDTH = 512  # of the square matrices multiplied
+WIDTH, INT8_WIDTH = 512, 1_024  # of the square matrices multiplied; integers come to their peak later
 STREAMS = 16  # read side by side by one of the ways
 CLOSE = 0.5  # a share of the limit from which on memory or arithmetic is what a word waits for
 
@@ -93,7 +94,7 @@ class Meter:
         self._rates: Rates | None = None
 
     def take(self) -> None:
-        """One trial of every way of reading and of multiplying, some 30 ms; to be called while nothing else runs."""
+        """One trial of every way of reading and of multiplying, some 50 ms; to be called while nothing else runs."""
         rates = measure({_rounded(needed) for needed in self._bytes.values()})
         self._rates = rates if self._rates is None else self._rates.faster(rates)
 
@@ -123,18 +124,28 @@ def limits(config: ModelConfig, sizes: Mapping[str, Size]) -> dict[str, Limit]:
 
 def measure(sizes: Iterable[int]) -> Rates:
     """One trial: the fastest way to read buffers of these sizes, and of large products in fp32 and dynamic int8."""
-    one, other, quantized = torch.rand(WIDTH, WIDTH), torch.rand(WIDTH, WIDTH), square_linear(WIDTH)
+    one, other = torch.rand(WIDTH, WIDTH), torch.rand(WIDTH, WIDTH)
     fp32: list[Callable[[], object]] = [lambda: torch.mm(one, other), lambda: F.linear(one, other)]
     if onednn.available():
         packed = onednn.packed_linear(other, None, WIDTH)
         fp32.append(lambda: packed(one))
-    operations = 2 * WIDTH**3
     with torch.inference_mode():
         return Rates(
             bandwidths={size: size / _least(reading_ways(size)) for size in sizes},
-            fp32=operations / _least(fp32),
-            int8=operations / _least([lambda: quantized(one)]),
+            fp32=2 * WIDTH**3 / _least(fp32),
+            int8=2 * INT8_WIDTH**3 / _least(_int8_ways()),
         )
+
+
+@cache
+def _int8_ways() -> tuple[Callable[[], object], ...]:
+    """Dynamically quantized products by the engine and by oneDNN: from fp32 numbers to fp32 numbers, as in a model."""
+    rows, quantized = torch.rand(INT8_WIDTH, INT8_WIDTH), square_linear(INT8_WIDTH)
+    ways: list[Callable[[], object]] = [lambda: quantized(rows)]
+    if onednn.available():
+        packed = onednn.Int8Linear(quantized, INT8_WIDTH)
+        ways.append(lambda: packed(rows, rows))
+    return tuple(ways)
 
 
 def operations_per_word(config: ModelConfig) -> int:

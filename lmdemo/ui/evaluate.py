@@ -42,8 +42,9 @@ SPEED = (
     '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
     " the blocks, a speed-up the median of the ratios of the same block; a figure stands before its 95% interval, of a"
     " bootstrap, as 3.0 (2.9 to 3.2): that is of this run, and another may come out a little beside it. The faint bar"
-    " ends at this machine’s limit: the fastest rate of products seen here ÷ the operations of a word. fp32 is PyTorch’s own LSTM and Linear, as in the tutorial; fp32-packed is the"
-    " same weights laid out for this CPU. <b>Paired change</b>: of perplexity, the same words read by both.</p>"
+    " ends at this machine’s limit: the fastest rate of products seen here ÷ the operations of a word. fp32 is"
+    " PyTorch’s own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU."
+    " <b>Paired change</b>: of perplexity, the same words read by both.</p>"
 )
 FIDELITY = (
     '<p class="note">Figures and intervals are of this text and speak for no other: passages of one text already differ'
