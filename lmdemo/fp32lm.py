@@ -14,8 +14,7 @@ from torch import Tensor
 
 from lmdemo.choosing import ROWS, pieces
 from lmdemo.inference import PackedRunner
-from lmdemo.model import Hidden
-from lmdemo.native import GROUP, Units, filled, huge, units
+from lmdemo.native import GROUP, State, Units, filled, huge, units
 from lmdemo.packed import PackedLSTMModel
 
 
@@ -73,7 +72,7 @@ class Fp32LM:
         return _Linear(rows, columns, place.ctypes.data)
 
 
-class Fp32LMRunner(PackedRunner):
+class Fp32LMRunner(State, PackedRunner):
     """A model on one text, batch 1, with the kernel: what `inference.Runner` does.
 
     Ids are checked here, since the kernel checks nothing; its buffers are this object's.
@@ -81,8 +80,8 @@ class Fp32LMRunner(PackedRunner):
 
     def __init__(self, lm: Fp32LM) -> None:
         config = lm.model.config
-        self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
-        super().__init__(lm.model)
+        State.__init__(self, config)
+        PackedRunner.__init__(self, lm.model)
         self._lm, self._library, self._structure = lm, lm.library, byref(lm.structure)
         self._table = lm.model.encoder.weight.detach().contiguous()  # (ntoken, ninp)
         self._logits, self._scratch = torch.empty(config.ntoken), torch.empty(4 * config.nhid + lm.width)
@@ -91,16 +90,6 @@ class Fp32LMRunner(PackedRunner):
         self._rows = torch.empty(0, config.ntoken)  # of logits, used again by the next piece
         self._places = [part.data_ptr() for part in (self._h, self._c, self._scratch)]
         self._output = self._logits.data_ptr()
-
-    @property
-    def hidden(self) -> Hidden:
-        """The state after what was read, which the next words overwrite."""
-        return self._h, self._c
-
-    @hidden.setter
-    def hidden(self, state: Hidden) -> None:
-        for mine, given in zip(self.hidden, state, strict=True):
-            mine.copy_(given)
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten.

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from lmdemo.choosing import ROWS, pieces
 from lmdemo.errors import VariantError
 from lmdemo.inference import PREFILL, Pause
-from lmdemo.model import Hidden
-from lmdemo.native import GROUP, Units, filled, huge, units
+from lmdemo.native import GROUP, State, Units, filled, huge, units
 
 CHUNK = 64  # as in int8lm.c
 LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
@@ -97,7 +96,7 @@ class Int8LM:
         return _Linear(rows, columns, width, place.ctypes.data)
 
 
-class Int8LMRunner:
+class Int8LMRunner(State):
     """A model on one text, batch 1, in the kernel: what `inference.Runner` does.
 
     Ids and lengths are checked here, since the kernel checks nothing; its buffers are this object's.
@@ -110,21 +109,11 @@ class Int8LMRunner:
         self._table = encoder.weight.detach().contiguous() if isinstance(encoder, nn.Embedding) else None
         if self._table is not None:
             self._first_row, self._row_bytes = self._table.data_ptr(), self._table.stride(0) * self._table.itemsize
-        self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
+        super().__init__(config)
         self._logits, self._ntoken = torch.empty(config.ntoken), config.ntoken
         self._output = self._logits.data_ptr()
         self._words = 0  # that there is room for
         self._room_for(1)
-
-    @property
-    def hidden(self) -> Hidden:
-        """The state after what was read, which the next words overwrite."""
-        return self._h, self._c
-
-    @hidden.setter
-    def hidden(self, state: Hidden) -> None:
-        for mine, given in zip(self.hidden, state, strict=True):
-            mine.copy_(given)
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten.

@@ -1,4 +1,4 @@
-"""What our kernels for fp32 and int8 share: the structure of lstm.h, and memory for weights that are read fast."""
+"""What our kernels for fp32 and int8 share: the structure of lstm.h, a text's state, memory that is read fast."""
 
 import ctypes
 from ctypes import c_int32, c_void_p
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from lmdemo.model import Hidden, ModelConfig
 
 GROUP = 128  # logits kept at a time, as in lstm.h
 PAGE = 2 * 2**20  # bytes
@@ -23,6 +25,24 @@ def units(nhid: int) -> Units:
     # torch takes two of its vectors at a time, and the units that are left one by one
     simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
     return Units(nhid, simd, _tanh())
+
+
+class State:
+    """The hidden state of a text that a kernel reads, in buffers of its own that the kernel overwrites."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """At the beginning of a text."""
+        self._h, self._c = torch.zeros(2, config.nlayers, 1, config.nhid)
+
+    @property
+    def hidden(self) -> Hidden:
+        """The state after what was read, which the next words overwrite."""
+        return self._h, self._c
+
+    @hidden.setter
+    def hidden(self, state: Hidden) -> None:
+        for mine, given in zip(self.hidden, state, strict=True):
+            mine.copy_(given)
 
 
 def filled(count: int, multiple: int) -> int:

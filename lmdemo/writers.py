@@ -93,7 +93,7 @@ class Follower:
         self._word = self._stepped = 0  # read by the next step; steps so far
 
     def follow(self, baseline: Sequence[str], own: Sequence[str], seconds: float) -> None:
-        """Go on along the baseline's words, as far as they stand, until `seconds` have passed."""
+        """Go on along the baseline's words, as far as they stand, until `seconds` have passed; at least one step."""
         if not self.others:
             self._compare(baseline, own)
         if self.others:
@@ -111,7 +111,7 @@ class Follower:
             self._runner, self._word = self._begin()
         began = time.perf_counter()
         with torch.inference_mode():
-            while self.reached < len(baseline) and time.perf_counter() - began < seconds:
+            while self.reached < len(baseline):
                 logits = self._runner.step(self._word)
                 position = self._stepped
                 if position == self.reached:
@@ -121,6 +121,8 @@ class Follower:
                         self.others[position] = word
                 self._word = self._vocabulary.id(baseline[position])
                 self._stepped += 1
+                if time.perf_counter() - began >= seconds:
+                    break
 
     def _pick(self, logits: torch.Tensor, position: int) -> int:
         noise = Noise(self._seed, position, len(self._vocabulary)) if self._sampler.needs_noise else None

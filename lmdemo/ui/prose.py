@@ -165,7 +165,10 @@ def doubts(comparison: Comparison) -> str:
     reasons = []
     name, width = comparison.widest
     if width > WIDE:
-        reasons.append(f"The spread is wide (±{width:.0%} for {name}): measure more words, or in a quieter moment.")
+        reasons.append(
+            f"The spread is wide, {interval(comparison.speed(name))} words/s for {name}: measure more words, or in a"
+            " quieter moment."
+        )
     watched = comparison.interference
     if watched.by_others:
         reasons.append(

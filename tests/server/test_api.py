@@ -136,6 +136,11 @@ def test_evaluate(client: Client, bundled: lmdemo.Checkpoint) -> None:
     assert rows[1]["speedup"] > 0
     low, high = rows[1]["speedup_interval"]
     assert low <= rows[1]["speedup"] <= high
+    assert rows[0]["writing"]["speedup"] == 1
+    for row in rows:
+        low, high = row["writing"]["speedup_interval"]
+        assert low <= row["writing"]["speedup"] <= high
+        assert row["writing"]["words_per_second"] > 0
     assert rows[0]["fidelity"]["kl"] == {"value": 0.0, "interval": [0.0, 0.0]}
     *_, run = fidelity(models, bundled.test_ids[:501], 10)
     for name, figure in (("kl", "kl"), ("perplexity_change", "perplexity_change"), ("same_top_word", "top_1")):

@@ -194,7 +194,7 @@ def test_a_steady_run_on_a_quiet_machine_raises_no_doubt() -> None:
     [
         (
             _comparison(STEADY | {"int8": [0.02, 0.2] * 10}),
-            r"The spread is wide \(±\d+% for int8\): measure more words",
+            r"The spread is wide, [\d,]+ \([\d,]+ to [\d,]+\) words/s for int8: measure more words",
         ),
         (
             _comparison(STEADY, others=0.4),
