@@ -3,7 +3,8 @@
 from lmdemo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from lmdemo.errors import CheckpointError, HubError, InputError, LmdemoError, TrainingError, VariantError
 from lmdemo.evaluation import Comparison, EvalResult, compare, evaluate
-from lmdemo.generation import Generation, generate
+from lmdemo.generation import Generation, GenerationSettings, generate
+from lmdemo.inspecting import Inspection, inspect
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.size import serialized_size, sizes
 from lmdemo.text import Vocabulary
@@ -16,8 +17,10 @@ __all__ = [
     "Comparison",
     "EvalResult",
     "Generation",
+    "GenerationSettings",
     "HubError",
     "InputError",
+    "Inspection",
     "LSTMModel",
     "LmdemoError",
     "ModelConfig",
@@ -28,6 +31,7 @@ __all__ = [
     "compare",
     "evaluate",
     "generate",
+    "inspect",
     "load_checkpoint",
     "save_checkpoint",
     "serialized_size",

@@ -176,19 +176,28 @@ def generate(
     return write(models, vocabulary, GenerationSettings(prompt, words, temperature, top_k, seed, allow_unk))
 
 
+def primer_of(vocabulary: Vocabulary, settings: GenerationSettings) -> list[int]:
+    """The ids that every model reads before it writes: one, and the prompt's.
+
+    In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
+    """
+    return [vocabulary.id(EOS) or 0, *vocabulary.encode(settings.prompt)]
+
+
+def sampler_of(vocabulary: Vocabulary, settings: GenerationSettings) -> Sampler:
+    """What picks every word."""
+    unk = vocabulary.id(UNK)
+    banned = [] if settings.allow_unk or unk is None else [unk]
+    return Sampler(settings.temperature, settings.top_k, banned)
+
+
 def write(
     models: Mapping[str, nn.Module], vocabulary: Vocabulary, settings: GenerationSettings, pause: Pause = go_on
 ) -> Iterator[Generation]:
     """As `generate`, with its settings as one, and with pauses in which it may be ended."""
-    ids = vocabulary.encode(settings.prompt)
-    prompt, unknown = tuple(vocabulary.words[word] for word in ids), tuple(vocabulary.unknown(settings.prompt))
-    unk = vocabulary.id(UNK)
-    banned = [] if settings.allow_unk or unk is None else [unk]
-    sampler = Sampler(settings.temperature, settings.top_k, banned)
+    primer, sampler = primer_of(vocabulary, settings), sampler_of(vocabulary, settings)
+    prompt, unknown = tuple(vocabulary.words[word] for word in primer[1:]), tuple(vocabulary.unknown(settings.prompt))
     noise = SharedNoise(settings.seed, len(vocabulary), len(models), settings.words)
-    # In a corpus a paragraph follows the end of another, and so does a prompt. Without <eos>: the first word.
-    start = vocabulary.id(EOS) or 0
-    primer = [start, *ids]
     writers = {
         name: Writer(model, primer, sampler, partial(noise.take, number), vocabulary.words, pause)
         for number, (name, model) in enumerate(models.items())

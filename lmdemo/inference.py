@@ -33,13 +33,18 @@ def go_on() -> None:
     """A `Pause` of a run that nobody ends."""
 
 
+def scales_windows(model: nn.Module) -> bool:
+    """Whether a model's activations are quantized with one scale a window: read otherwise cut, a text differs."""
+    return isinstance(model.decoder, DynamicQuantizedLinear)
+
+
 class Runner:
     """A model on one text, batch 1, through its modules as they are."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model.eval()
         self.hidden = model.init_hidden(1)
-        self._scales_windows = isinstance(model.decoder, DynamicQuantizedLinear)
+        self._scales_windows = scales_windows(model)
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
@@ -61,9 +66,9 @@ class Runner:
     def prepare_reading(self, lengths: Iterable[int]) -> None:
         """Find out now what reading windows of these lengths would find out at first, so that no timing pays for it."""
 
-    def prefill(self, ids: Tensor, pause: Pause) -> None:
-        """Read ids (T,), a prompt, for the hidden state alone: no logits are made."""
-        for piece in ids.split(PREFILL):
+    def prefill(self, ids: Tensor, pause: Pause, window: int = PREFILL) -> None:
+        """Read ids (T,) in windows, for the hidden state alone: no logits are made."""
+        for piece in ids.split(window):
             pause()
             self._lstm_outputs(piece)
 

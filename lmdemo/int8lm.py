@@ -158,13 +158,13 @@ class Int8LMRunner(State):
         self._library.losses(self._model, self._text, targets.data_ptr(), len(ids), losses.data_ptr())
         return losses
 
-    def prefill(self, ids: Tensor, pause: Pause) -> None:
-        """Read ids (T,), a prompt, for the hidden state alone: no logits are made.
+    def prefill(self, ids: Tensor, pause: Pause, window: int = PREFILL) -> None:
+        """Read ids (T,) in windows, for the hidden state alone: no logits are made.
 
         Raises:
             ValueError: as `read`.
         """
-        for piece in self._checked(ids).split(PREFILL):
+        for piece in self._checked(ids).split(window):
             pause()
             self._run(piece)
 

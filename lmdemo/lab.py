@@ -20,6 +20,7 @@ from lmdemo.evaluation import Comparison, check_slice, compare
 from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
+from lmdemo.inspecting import Inspection, check_place, look
 from lmdemo.machine import Watch, this_machine
 from lmdemo.measured import Evaluation, Measuring
 from lmdemo.memory import give_back
@@ -115,6 +116,18 @@ class Lab:
             InputError: at once, for a name that is not in `variants`.
         """
         return self._exclusive(write(self.chosen(variants), self.checkpoint.vocabulary, settings, pause))
+
+    def inspect(
+        self, settings: GenerationSettings, words: object, position: object, variants: object, pause: Pause = go_on
+    ) -> Iterator[Inspection]:
+        """What fp32 and the named variants thought at a place of a text, as in `lmdemo.inspect`; one answer.
+
+        Raises:
+            InputError: at once, for a name that is not in `variants`, words that the model has not, or no such place.
+        """
+        models, vocabulary = self.chosen(variants), self.checkpoint.vocabulary
+        places = [check_place(vocabulary, words, position)]
+        return self._exclusive(look(models, vocabulary, settings, place, pause) for place in places)
 
     def compare(
         self,

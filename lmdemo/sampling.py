@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 BATCH = 8  # positions drawn at a time
@@ -141,6 +142,23 @@ class Sampler:
             words = words.numpy()
             return int(words[(likeliest.numpy() / self.temperature + noise.at(words)).argmax()])
         return self._of_all(scores, noise)
+
+    def weighed(self, logits: Tensor) -> np.ndarray:
+        """What the noise of each word is added to: logits / temperature (ntoken,), float64, from logits (ntoken,).
+
+        Minus infinity for words that are not picked, whatever their noise. A greedy sampler has no temperature and
+        leaves all in: logits as they are.
+        """
+        scores = logits.numpy().astype(np.float64)
+        scores[list(self.banned)] = -np.inf
+        if not self.needs_noise:
+            return scores
+        if 0 < self.top_k < len(scores):
+            kept = np.full_like(scores, -np.inf)
+            likeliest = torch.from_numpy(scores).topk(self.top_k).indices.numpy()
+            kept[likeliest] = scores[likeliest]
+            scores = kept
+        return scores / self.temperature
 
     def _of_all(self, scores: np.ndarray, noise: Noise) -> int:
         """The best of the words with large noise, unless one of those that can still win is better."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lmdemo.choosing import Choice, about, choose
-from lmdemo.inference import Pause
+from lmdemo.inference import PREFILL, Pause
 from lmdemo.model import Hidden
 from lmdemo.once import Once
 
@@ -28,7 +28,7 @@ class Runs(Protocol):
     def step(self, word: int) -> Tensor: ...
     def read(self, ids: Tensor) -> Iterator[Tensor]: ...
     def losses(self, ids: Tensor, targets: Tensor) -> Tensor: ...
-    def prefill(self, ids: Tensor, pause: Pause) -> None: ...
+    def prefill(self, ids: Tensor, pause: Pause, window: int = PREFILL) -> None: ...
     def prepare_reading(self, lengths: Iterable[int]) -> None: ...
 
 
@@ -97,9 +97,9 @@ class ChosenRunner:
         """As `Runner.losses`."""
         return self._by(len(ids)).losses(ids, targets)
 
-    def prefill(self, ids: Tensor, pause: Pause) -> None:
+    def prefill(self, ids: Tensor, pause: Pause, window: int = PREFILL) -> None:
         """As `Runner.prefill`, in the way of the words that follow."""
-        self._by(1).prefill(ids, pause)
+        self._by(1).prefill(ids, pause, window)
 
     def prepare_reading(self, lengths: Iterable[int]) -> None:
         """As `Runner.prepare_reading`."""

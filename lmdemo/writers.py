@@ -15,7 +15,7 @@ from lmdemo.sampling import Drawn, Noise, Sampler
 from lmdemo.text import Vocabulary
 
 
-def _begin(model: nn.Module, primer: Sequence[int], pause: Pause) -> tuple[Runner, int]:
+def begin(model: nn.Module, primer: Sequence[int], pause: Pause) -> tuple[Runner, int]:
     """A model that has read all of the primer but its last word, and that word, which is the first step's."""
     *before, word = primer
     running = runner(model)
@@ -41,7 +41,7 @@ class Writer:
         self.words: list[str] = []
         self.times: list[float] = []
         # the last word is left for the first step, so that every word written is timed alike
-        self.runner, self.word = _begin(model, primer, pause)
+        self.runner, self.word = begin(model, primer, pause)
 
     def write(self, words: int, seconds: float) -> None:
         """Write on until `words` words stand or `seconds` have passed; at least one word.
@@ -87,7 +87,7 @@ class Follower:
     ) -> None:
         self.others: dict[int, str] = {}
         self.reached = 0  # positions at which its choice is known
-        self._begin = partial(_begin, model, primer, pause)
+        self._begin = partial(begin, model, primer, pause)
         self._sampler, self._seed, self._vocabulary = sampler, seed, vocabulary
         self._runner: Runner | None = None  # none before the first other word
         self._word = self._stepped = 0  # read by the next step; steps so far

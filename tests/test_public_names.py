@@ -6,9 +6,9 @@ import sys
 import lmdemo
 from lmdemo.bench import ROOT
 
-NAMES = """VARIANTS Checkpoint CheckpointError Comparison EvalResult Generation HubError InputError LSTMModel
-LmdemoError ModelConfig TrainingError VariantError Vocabulary build_variants compare evaluate generate load_checkpoint
-save_checkpoint serialized_size sizes"""
+NAMES = """VARIANTS Checkpoint CheckpointError Comparison EvalResult Generation GenerationSettings HubError
+InputError Inspection LSTMModel LmdemoError ModelConfig TrainingError VariantError Vocabulary build_variants compare
+evaluate generate inspect load_checkpoint save_checkpoint serialized_size sizes"""
 
 
 def test_the_public_names_are_these() -> None:

@@ -17,12 +17,13 @@ from lmdemo.evaluation import Comparison
 from lmdemo.generation import Generation
 from lmdemo.inference import Pause
 from lmdemo.inputs import real_number
+from lmdemo.inspecting import Inspection
 from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
 from lmdemo.variants import VARIANTS
 
 log = logging.getLogger(__name__)
-Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation)
+Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection)
 
 LONGEST = 60.0  # seconds a job may take
 LONGEST_RANGE = (1, 3600)

@@ -78,8 +78,8 @@ def _request(served: "GradioMCPServer", tool: str, arguments: Mapping[str, objec
         name = parameter["parameter_name"]
         if name not in arguments and not parameter["parameter_has_default"]:
             raise ToolError(f"{tool} needs {name}.")
-        if isinstance(arguments.get(name), dict | list):  # Gradio would look for files in it
-            raise ToolError(f"{name} must be text or a number.")
+        if isinstance(arguments.get(name), dict):  # Gradio would look for a file in it
+            raise ToolError(f"{name} must be text, a number or a list of them.")
     return f"/gradio_api/call{endpoint}", list((defaults | arguments).values())
 
 

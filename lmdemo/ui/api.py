@@ -13,6 +13,7 @@ from lmdemo.errors import LmdemoError
 from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.inference import Pause
+from lmdemo.inspecting import Inspection
 from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.server.service import Service
@@ -23,11 +24,12 @@ from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
-    """Add /generate, /sizes and /evaluate to the page being built."""
+    """Add /generate, /sizes, /evaluate and /inspect to the page being built."""
     endpoints = Endpoints(service)
     gr.api(endpoints.generate_texts, api_name="generate", **TURN)
     gr.api(endpoints.list_sizes, api_name="sizes", concurrency_limit=None)
     gr.api(endpoints.evaluate_loss_and_speed, api_name="evaluate", **TURN)
+    gr.api(endpoints.inspect_choice, api_name="inspect", **TURN)
 
 
 class Endpoints:
@@ -88,6 +90,41 @@ class Endpoints:
         for snapshot in _paced(run, CHART_INTERVAL):
             yield _evaluation(snapshot)
 
+    def inspect_choice(
+        self,
+        prompt: str,
+        words: list[str],
+        position: int,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int = 1,
+    ) -> Iterator[dict]:
+        """Tell what an LSTM word language model and its int8 quantization thought at one place of a written text.
+
+        The answer has written, the word there; chosen, the word that fp32 chooses there and that int8 does, put along
+        this text; kl, for int8, the Kullback-Leibler divergence of its distribution from fp32's there, in nats, of all
+        words and at temperature 1; and words, a row for each of the ten words likeliest to fp32 and for what is chosen
+        beside them: word, noise, the random number that it met with both, and by model probability and score, logit /
+        temperature + noise, the greatest of which wins. Probabilities are at the temperature and of the top k, as words
+        are drawn; at temperature 0 they are at temperature 1 and of all words, and noise is null. A score is null where
+        a word is not among the top k.
+
+        Args:
+            prompt: The prompt of the run, as it was asked for.
+            words: The words of a text that was written, as fp32's words in the answer of generate; a list, 1 to 1000.
+            position: The place in them, from 0.
+            temperature: Of the run, 0 to 5.
+            top_k: Of the run, 0 to 1000.
+            seed: Of the run, 0 to 4294967295.
+        """
+        asked = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}
+        run = self._service.run("api/inspect", self._inspect, **asked, words=words, position=position)
+        for inspection in _paced(run, TEXT_INTERVAL):
+            yield _inspection(inspection)
+
+    def _inspect(self, pause: Pause, words: object, position: object, **fields: object) -> Iterator[Inspection]:
+        return self._service.lab.inspect(GenerationSettings(**fields), words, position, TUTORIAL, pause)
+
     def _write(self, pause: Pause, **fields: object) -> Iterator[Generation]:
         return self._service.lab.generate(GenerationSettings(**fields), pause=pause)
 
@@ -118,6 +155,23 @@ def _generation(generation: Generation) -> dict:
     }
     answer["first_difference"] = generation.first_difference
     return answer
+
+
+def _inspection(inspection: Inspection) -> dict:
+    return {
+        "written": shown(inspection.written),
+        "chosen": {name: shown(word) for name, word in inspection.chosen.items()},
+        "kl": dict(inspection.kl),
+        "words": [
+            {
+                "word": shown(candidate.word),
+                "noise": candidate.noise,
+                "probability": dict(candidate.probabilities),
+                "score": {name: _number(score) for name, score in candidate.scores.items()},
+            }
+            for candidate in inspection.candidates
+        ],
+    }
 
 
 def _evaluation(evaluation: Evaluation) -> list[dict]:
@@ -155,6 +209,11 @@ def _fidelity(found: Fidelity) -> dict:
     return {
         name: {"value": figure.value, "interval": _numbers(figure.low, figure.high)} for name, figure in figures.items()
     }
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON has."""
+    return value if math.isfinite(value) else None
 
 
 def _numbers(low: float, high: float) -> list[float] | None:

@@ -91,7 +91,12 @@ def start(folder: Path, python: str, home: Path, **hardware: str) -> None:
         done = subprocess.run([python, "-c", RUN, address], capture_output=True, text=True, check=True)
         assert len(done.stdout.split()) == 5
         tools = list_tools(python, f"{address}/gradio_api/mcp/")
-        assert tools == ["lmdemo_generate_texts", "lmdemo_list_sizes", "lmdemo_evaluate_loss_and_speed"], tools
+        assert tools == [
+            "lmdemo_generate_texts",
+            "lmdemo_list_sizes",
+            "lmdemo_evaluate_loss_and_speed",
+            "lmdemo_inspect_choice",
+        ], tools
         assert "lmdemo-lstm" not in httpx.get(f"{address}/config").text, "the guess that failed is on the page"
     lines = log.read_text(encoding="utf-8")
     assert lines.count("someone/lmdemo-lstm") == 1, lines

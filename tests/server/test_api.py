@@ -148,13 +148,61 @@ def test_evaluate(client: Client, bundled: lmdemo.Checkpoint) -> None:
         assert [found["value"], *found["interval"]] == pytest.approx([expected.value, expected.low, expected.high])
 
 
+def test_inspect(client: Client, bundled: lmdemo.Checkpoint) -> None:
+    """Of each place what /generate answered with, and what the engine says of it."""
+    asked = {"temperature": 0.8, "top_k": 40, "seed": 3}
+    written = client.predict("It was a", 30, *asked.values(), api_name="/generate")
+    words, choices = written["fp32"]["words"], {each["position"]: each["word"] for each in written["int8"]["choices"]}
+    models = lmdemo.build_variants(bundled.model, ["fp32", "int8"])
+    settings = lmdemo.GenerationSettings("It was a", **asked)
+    for position in {0, 29, *choices}:
+        answer = client.predict("It was a", words, position, *asked.values(), api_name="/inspect")
+        assert list(answer) == ["written", "chosen", "kl", "words"]
+        assert answer["written"] == words[position]
+        assert answer["chosen"] == {"fp32": words[position], "int8": choices.get(position, words[position])}
+        expected = lmdemo.inspect(models, bundled.vocabulary, settings, words, position)
+        assert answer["kl"] == pytest.approx(expected.kl)
+        assert [row["word"] for row in answer["words"]] == [each.word for each in expected.candidates]
+        for row, each in zip(answer["words"], expected.candidates, strict=True):
+            assert row["noise"] == pytest.approx(each.noise)
+            assert row["probability"] == pytest.approx(each.probabilities)
+            assert row["score"] == pytest.approx(
+                {name: score if math.isfinite(score) else None for name, score in each.scores.items()}
+            )
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (("a", ["the"], 1), "Position must be a whole number from 0 to 0 (the text's last word)."),
+        (("a", ["the", "was"], -1), "Position must be a whole number from 0 to 1 (the text's last word)."),
+        (("a", ["the"], 0.5), "Position must be a whole number from 0 to 0 (the text's last word)."),
+        (("a", ["the", "<b>nowhere</b>"], 0), "The word at position 1 is none that this model has."),
+        (("a", [["the"]], 0), "The word at position 0 is none that this model has."),
+        (("a", [], 0), "Words must be a list of 1 to 1,000 words."),
+        (("a", "the", 0), "Words must be a list of 1 to 1,000 words."),
+        (("a", ["the"] * 1001, 0), "Words must be a list of 1 to 1,000 words."),
+        (("a", ["the"], 0, math.nan), "Temperature must be a number from 0 to 5 (0 is greedy)."),
+    ],
+)
+def test_a_place_that_is_none_is_answered_with_one_sentence(address: str, data: tuple, sentence: str) -> None:
+    event, answer = call(address, "inspect", *data)
+    assert event == "error"
+    assert answer["error"] == sentence
+
+
 def test_of_too_few_blocks_the_interval_is_null(client: Client) -> None:
     rows = client.predict(100, 100, api_name="/evaluate")
     assert [row["speedup_interval"] for row in rows] == [None, None]
 
 
 def test_only_the_endpoints_of_the_design_are_public(client: Client) -> None:
-    assert sorted(client.view_api(return_format="dict")["named_endpoints"]) == ["/evaluate", "/generate", "/sizes"]
+    assert sorted(client.view_api(return_format="dict")["named_endpoints"]) == [
+        "/evaluate",
+        "/generate",
+        "/inspect",
+        "/sizes",
+    ]
 
 
 WORDS = "Words must be a whole number from 1 to 1,000."

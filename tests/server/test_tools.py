@@ -119,12 +119,13 @@ def test_the_tools_are_the_endpoints_and_say_what_they_do(agent: Agent) -> None:
         "generate_texts": ["prompt", "words", "temperature", "top_k", "seed"],
         "list_sizes": [],
         "evaluate_loss_and_speed": ["tokens", "window"],
+        "inspect_choice": ["prompt", "words", "position", "temperature", "top_k", "seed"],
     }
     assert found["generate_texts"]["inputSchema"]["required"] == ["prompt"]
     for tool in found.values():
         assert re.search(r"LSTM .* The answer has\b.*\.$", tool["description"])
         for argument in tool["inputSchema"]["properties"].values():
-            assert argument["type"] in ("string", "integer", "number")
+            assert argument["type"] in ("string", "integer", "number", "array")
             assert argument["description"].endswith(".")
 
 
@@ -155,10 +156,13 @@ def test_an_agent_gets_the_other_answers(agent: Agent, app: str) -> None:
     rows = json.loads(text)
     assert [row["variant"] for row in rows] == ["fp32", "int8"]
     assert [row["tokens"] for row in rows] == [200, 200]
+    (text,) = agent.call("inspect_choice", prompt="It", words=["was", "the"], position=1)["texts"]
+    assert json.loads(text)["written"] == "the"
 
 
 FILE = {"path": "/etc/passwd", "url": "http://127.0.0.1:1/x", "meta": {"_type": "gradio.FileData"}}
-NO_TOOL = "The tool must be one of generate_texts, list_sizes, evaluate_loss_and_speed."
+NO_TOOL = "The tool must be one of generate_texts, list_sizes, evaluate_loss_and_speed, inspect_choice."
+NO_VALUE = "Values must be text, numbers, true, false, null or lists of them."
 ARGUMENTS = "generate_texts takes no arguments but prompt, words, temperature, top_k, seed."
 
 
@@ -171,8 +175,8 @@ ARGUMENTS = "generate_texts takes no arguments but prompt, words, temperature, t
         ("generate_texts", {"prompt": "a", "words": 0}, "Words must be a whole number from 1 to 1,000."),
         ("generate_texts", {"prompt": "a", "words": "abc"}, "Words must be a whole number from 1 to 1,000."),
         ("generate_texts", {"prompt": "a", "words": None}, "Words must be a whole number from 1 to 1,000."),
-        ("generate_texts", {"prompt": FILE}, "prompt must be text or a number."),
-        ("generate_texts", {"prompt": "a", "words": [FILE]}, "words must be text or a number."),
+        ("generate_texts", {"prompt": FILE}, "prompt must be text, a number or a list of them."),
+        ("generate_texts", {"prompt": "a", "words": [FILE]}, NO_VALUE),
         ("generate_texts", {"prompt": "a", "file": FILE}, ARGUMENTS),
         ("generate_texts", {"prompt": "a", "api_name": "/sizes"}, ARGUMENTS),
         ("evaluate_loss_and_speed", {"window": 0}, "Window must be a whole number from 1 to 1,000."),
