@@ -23,8 +23,8 @@ from lmdemo.once import Once
 
 log = logging.getLogger(__name__)
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("int8lm.c", "fp32lm.c"))
-HEADER = Path(__file__).with_name("lstm.h")  # which they include
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("int8lm.c", "fp32lm.c", "noise.c"))
+HEADER = Path(__file__).with_name("lstm.h")  # which the first two include
 PATIENCE = 120  # seconds that a build may take
 # a * b + c in two roundings but where the source has one; and no code for NaN, errno or traps, which nothing reads
 ARITHMETIC = ("-ffp-contract=off", "-ffinite-math-only", "-fno-signed-zeros", "-fno-math-errno", "-fno-trapping-math")

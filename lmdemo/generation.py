@@ -15,7 +15,8 @@ from torch import nn
 
 from lmdemo.inference import Pause, go_on
 from lmdemo.inputs import flag, plain_text, real_number, some_models, whole_number
-from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.sampling import Sampler
+from lmdemo.shared_noise import SharedNoise
 from lmdemo.text import EOS, UNK, Vocabulary
 from lmdemo.writers import Follower, Writer
 

@@ -16,7 +16,7 @@ from lmdemo.errors import InputError
 from lmdemo.generation import MAX_WORDS, GenerationSettings, primer_of, sampler_of
 from lmdemo.inference import PREFILL, Pause, go_on, scales_windows
 from lmdemo.inputs import some_models, whole_number
-from lmdemo.sampling import Noise
+from lmdemo.noise import Noise
 from lmdemo.text import Vocabulary
 from lmdemo.writers import begin
 

@@ -16,7 +16,8 @@ from torch import nn
 from lmdemo.evaluation import Interval, median_interval
 from lmdemo.inference import Pause, go_on
 from lmdemo.inputs import some_models
-from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.sampling import Sampler
+from lmdemo.shared_noise import SharedNoise
 from lmdemo.text import EOS, Vocabulary
 from lmdemo.writers import Writer
 

@@ -18,6 +18,11 @@ class Once(Generic[Made]):
         self._making = threading.Lock()
         self._made: tuple[Made, ...] = ()
 
+    @property
+    def made(self) -> Made | None:
+        """What was made, if it was, for who does not wait for it."""
+        return self._made[0] if self._made else None
+
     def __call__(self) -> Made:
         """What was made."""
         with self._making:

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from lmdemo.inference import Pause, Runner, runner
-from lmdemo.sampling import Drawn, Noise, Sampler
+from lmdemo.noise import Noise
+from lmdemo.sampling import Sampler
+from lmdemo.shared_noise import Drawn
 from lmdemo.text import Vocabulary
 
 

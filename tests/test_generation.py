@@ -11,7 +11,7 @@ import torch
 import lmdemo
 from lmdemo.generation import Along, Generation, Writing
 from lmdemo.inference import runner
-from lmdemo.sampling import Noise
+from lmdemo.noise import Noise
 
 
 def last(snapshots: Iterator[Generation]) -> Generation:

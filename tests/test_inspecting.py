@@ -10,7 +10,7 @@ import torch
 
 import lmdemo
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.sampling import Noise
+from lmdemo.noise import Noise
 
 
 def written(models: dict, vocabulary: lmdemo.Vocabulary, **settings: object) -> Generation:

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lmdemo import sampling
-from lmdemo.sampling import Noise, Sampler, SharedNoise
+from lmdemo.noise import Noise
+from lmdemo.sampling import Sampler
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0])
 
@@ -59,57 +57,6 @@ def test_banned_words_never_appear_however_likely(temperature: float, top_k: int
         assert picks == {1}
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 1000))
-def test_noise_is_a_function_of_seed_and_position(seed: int, position: int) -> None:
-    once = Noise(seed, position, 100).values()
-    assert np.array_equal(once, Noise(seed, position, 100).values())
-    assert not np.array_equal(once, Noise(seed, position + 1, 100).values())
-    assert not np.array_equal(once, Noise(seed ^ 1, position, 100).values())
-    assert np.isfinite(once).all()
-
-
-def test_noise_is_gumbel() -> None:
-    drawn = np.concatenate([Noise(1, position, 33_333).values() for position in range(6)]).astype(np.float64)
-    assert drawn.mean() == pytest.approx(0.5772, abs=0.01)  # Euler's constant
-    assert drawn.var() == pytest.approx(np.pi**2 / 6, abs=0.03)
-
-
-def test_noise_is_drawn_once_for_all_variants_and_then_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    positions = []
-
-    class Counted(Noise):
-        def __init__(self, seed: int, position: int, size: int) -> None:
-            positions.append(position)
-            super().__init__(seed, position, size)
-
-    monkeypatch.setattr(sampling, "Noise", Counted)
-    shared = SharedNoise(seed=2, size=50, variants=3, words=100)
-    for position in range(100):
-        first, *others = (shared.take(variant, position) for variant in range(3))
-        assert np.array_equal(first.noise.values(), Noise(2, position, 50).values())
-        assert all(other.noise is first.noise for other in others)
-        assert all(other.seconds == first.seconds > 0 for other in others)
-        assert len(shared._kept) <= sampling.BATCH + 1
-    assert positions == list(range(100))
-
-
-def test_noise_beyond_what_is_kept_is_drawn_again_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "KEPT_BYTES", 10 * 200)
-    shared = SharedNoise(seed=2, size=50, variants=2, words=40)
-    for variant in range(2):  # one far ahead of the other
-        for position in range(40):
-            assert np.array_equal(shared.take(variant, position).noise.values(), Noise(2, position, 50).values())
-            assert len(shared._kept) <= 10
-
-
-def test_the_tail_of_the_noise_is_gumbels() -> None:
-    """The largest of n draws is Gumbel too, moved up by ln n: it is what decides."""
-    largest = np.array([Noise(4, position, 10_000).values().max() for position in range(1_500)]) - np.log(10_000)
-    for quantile in (0.1, 0.5, 0.9, 0.99):
-        below = (largest < -np.log(-np.log(quantile))).mean()
-        assert below == pytest.approx(quantile, abs=4 * np.sqrt(quantile * (1 - quantile) / 1_500))
-
-
 def plain(sampler: Sampler, logits: torch.Tensor, noise: np.ndarray) -> int:
     """What `Sampler.pick` says it does, with all of the noise."""
     scores = logits.numpy().copy()
@@ -143,11 +90,3 @@ def test_equal_scores_go_to_the_first_word() -> None:
         logits = torch.full((33_278,), -100.0)
         logits[[low, high]] = torch.from_numpy(np.float32(1) - noise.at(np.array([low, high])))
         assert Sampler(1.0, 0).pick(logits.clone(), noise) == plain(Sampler(1.0, 0), logits, noise.values())
-
-
-def test_large_noise_is_known_from_the_bits() -> None:
-    noise = Noise(1, 1, 33_278)
-    values = noise.values()
-    assert np.array_equal(values[noise.large], noise.of_large)
-    assert noise.of_large.min() > sampling.LARGE - sampling.DOUBT / 2
-    assert np.delete(values, noise.large).max() < sampling.LARGE + sampling.DOUBT / 2

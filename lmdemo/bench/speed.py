@@ -24,7 +24,8 @@ from lmdemo.inference import log_softmax_, runner
 from lmdemo.lab import DEFAULT_WINDOW
 from lmdemo.model import LSTMModel
 from lmdemo.roofline import Limit, limits
-from lmdemo.sampling import Sampler, SharedNoise
+from lmdemo.sampling import Sampler
+from lmdemo.shared_noise import SharedNoise
 from lmdemo.size import sizes
 from lmdemo.text import Vocabulary
 from lmdemo.variants import TUTORIAL, build_variants

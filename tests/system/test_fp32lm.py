@@ -11,9 +11,10 @@ from lmdemo.choosing import ROWS
 from lmdemo.compiled import compiled
 from lmdemo.fp32lm import Fp32LM, Fp32LMRunner
 from lmdemo.inference import PREFILL, Runner, go_on
+from lmdemo.noise import Noise
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.packed_fp32 import PIECES
-from lmdemo.sampling import Noise, Sampler
+from lmdemo.sampling import Sampler
 from lmdemo.ways import KERNEL, MODULES
 
 # ntoken, ninp, nhid, nlayers

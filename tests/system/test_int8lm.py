@@ -11,7 +11,8 @@ from lmdemo.choosing import ROWS
 from lmdemo.compiled import compiled
 from lmdemo.inference import PREFILL, Runner, go_on
 from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
-from lmdemo.sampling import Noise, Sampler
+from lmdemo.noise import Noise
+from lmdemo.sampling import Sampler
 
 KINDS = ("int8", "int8-per-channel", "int8-embedding")
 SHAPES = [

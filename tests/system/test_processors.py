@@ -1,10 +1,11 @@
-"""Both kernels on smaller processors, and in bounds: their own tests once more, with one library for both."""
+"""The kernels on smaller processors, and in bounds: their own tests once more, with one library for all."""
 
 from pathlib import Path
 
 import pytest
 import test_fp32lm as fp32
 import test_int8lm as int8
+import test_noise_kernel as noise
 
 from processors import COMPILERS, run_on, run_under_sanitizers
 
@@ -21,7 +22,8 @@ def test_they_are_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path
     A word that is written is a window of one that is read: the same C, on the bundled model in the losses.
     """
     first = processor == next(iter(COMPILERS))
-    run_on(processor, [*SHAPES, *[int8.test_its_loss_is_stock_int8s][:first]], tmp_path)
+    picks = [noise.test_its_bits_are_numpys, noise.test_every_pick_is_numpys]
+    run_on(processor, [*SHAPES, *picks, *[int8.test_its_loss_is_stock_int8s][:first]], tmp_path)
 
 
 def test_they_stay_in_bounds(tmp_path: Path) -> None:
@@ -30,4 +32,6 @@ def test_they_stay_in_bounds(tmp_path: Path) -> None:
         for kernel in (int8, fp32)
         for test in (kernel.test_what_is_no_number_stays_in_bounds, kernel.test_what_the_kernel_cannot_check_is_refused)
     ]
+    tests += [noise.test_its_bits_are_numpys, noise.test_every_pick_is_numpys]
+    tests += [noise.test_scores_beyond_reason_stay_in_bounds, noise.test_what_the_kernel_cannot_check_is_refused]
     run_under_sanitizers([*SHAPES, int8.test_extreme_activations_are_those_of_stock, *tests], tmp_path)
