@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lmdemo.server import connections, gradio_queue
 from lmdemo.server.listening import taken
 from lmdemo.server.refusal import Refusal
-from lmdemo.server.tools import answer_calls
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 3.0  # seconds that a run under way has to finish: the whole end takes less than five
@@ -70,7 +69,6 @@ def serve(page: gr.Blocks, launch: Mapping[str, object], begin: Callable[[], Non
     for number in SIGNALS:
         signal.signal(number, tell)
     connections.bound(page.server)
-    answer_calls(page)
     # What is there now stays: 340,000 objects that each full collection of cycles would go through, for 0.16 s in
     # which nothing else runs, and of which a quarter as much again would have to come before one were made.
     gc.freeze()

@@ -38,7 +38,10 @@ class ToolError(Exception):
 
 
 def answer_calls(page: gr.Blocks) -> None:
-    """Answer what agents call on a launched page; nothing if Gradio offers them no tools there."""
+    """Answer what agents call on a page that is being launched, before its first request.
+
+    Nothing if Gradio offers them no tools there.
+    """
     served: GradioMCPServer | None = page.mcp_server_obj
     if served is None:
         return
@@ -46,7 +49,7 @@ def answer_calls(page: gr.Blocks) -> None:
     # there is nothing but tools, and Gradio's handler of prompts runs an endpoint whatever the name
     for kind in handlers.keys() - {types.PingRequest, types.ListToolsRequest, types.CallToolRequest}:
         del handlers[kind]
-    http = httpx2.AsyncClient(base_url=page.local_url, timeout=TIMEOUT, trust_env=False)
+    http = httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False)
     seats = asyncio.Semaphore(AT_ONCE)
 
     # without the protocol's own check of fields: the endpoint's sentences say what is allowed
@@ -57,7 +60,8 @@ def answer_calls(page: gr.Blocks) -> None:
             raise ToolError(FULL)
         async with seats:
             try:
-                answer = await _ask(http, path, data, _teller(served))
+                url = page.local_url.rstrip("/") + path  # known once the page is served
+                answer = await _ask(http, url, data, _teller(served))
             except httpx2.HTTPError as error:
                 log.exception("A call of %s failed.", name)
                 raise ToolError("The call failed; the log of the server has the reason.") from error
@@ -83,15 +87,15 @@ def _request(served: "GradioMCPServer", tool: str, arguments: Mapping[str, objec
     return f"/gradio_api/call{endpoint}", list((defaults | arguments).values())
 
 
-async def _ask(http: httpx2.AsyncClient, path: str, data: list[object], tell: Tell) -> str:
+async def _ask(http: httpx2.AsyncClient, url: str, data: list[object], tell: Tell) -> str:
     """The last answer to a call, as JSON; a caller who leaves ends it."""
     async with AsyncExitStack() as stack:
         # a caller who leaves in here waits until the call can be ended: what nobody reads is computed to its end
         with CancelScope(shield=True):
-            started = await http.post(path, json={"data": data})
+            started = await http.post(url, json={"data": data})
             if not started.is_success:  # refused at the gate, or the app is being stopped
                 raise ToolError(_sentence(started.json()))
-            events = await stack.enter_async_context(http.sse(f"{path}/{started.json()['event_id']}"))
+            events = await stack.enter_async_context(http.sse(f"{url}/{started.json()['event_id']}"))
         async for event in events:
             if event.event == "complete":
                 (answer,) = event.json()
