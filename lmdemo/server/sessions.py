@@ -59,7 +59,12 @@ class Memories(StateHolder):
 def remember_less(app: App) -> None:
     """Give the app of a page its memories; before the first request."""
     app.state_holder = Memories()
-    app.state_holder.set_blocks(app.get_blocks())
+    app.state_holder.set_blocks(page_of(app))
+
+
+def page_of(app: App) -> gr.Blocks:
+    """The page that an app serves."""
+    return app.get_blocks()
 
 
 def session_under_way() -> str | None:

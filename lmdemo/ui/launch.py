@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from gradio.routes import App
+from starlette.applications import Starlette
 
 from lmdemo.server import gate, health, loader, sessions, tools
 from lmdemo.server.headers import security_headers, threshold
@@ -47,9 +47,9 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
 
 
 @asynccontextmanager
-async def _lifespan(headers: Sequence[tuple[bytes, bytes]], app: App) -> AsyncIterator[None]:
+async def _lifespan(headers: Sequence[tuple[bytes, bytes]], app: Starlette) -> AsyncIterator[None]:
     """What can be put in place only when Gradio has made its app, and before it is served."""
     sessions.remember_less(app)
-    tools.answer_calls(app.get_blocks())
+    tools.answer_calls(sessions.page_of(app))
     async with threshold(app, headers):
         yield
