@@ -8,6 +8,8 @@ window.lmdemo = (() => {
   const SCALES = { png: 2, svg: 1 };
   const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
 
+  const FRAMES_STILL = 6; // that a page stands still before it is shown
+
   function folder({ pathname }) {
     return pathname.replace(/\/+$/, "");
   }
@@ -24,6 +26,22 @@ window.lmdemo = (() => {
       "The proxy that this page came through has moved it and does not pass on where to, so nothing on it works. " +
       `It must send, with every request, the header X-Forwarded-Host: ${location.host}${folder(location)}`;
     page.prepend(line);
+  }
+
+  // Gradio draws its components one after another as their code comes, and each pushes what is below it down. So the page
+  // is shown when it stands still. The style sheet hides it until then, and for some seconds at most.
+  function showWhenDrawn(page) {
+    let height = 0;
+    let still = 0;
+    const look = () => {
+      const now = page.scrollHeight;
+      const loading = page.querySelector(".main > .wrap.default:not(.hide)");
+      still = now === height && !loading ? still + 1 : 0;
+      height = now;
+      if (still < FRAMES_STILL) requestAnimationFrame(look);
+      else page.dataset.drawn = "";
+    };
+    requestAnimationFrame(look);
   }
 
   // The address under which a visitor has the page goes into the hidden `element`. On another's page <gradio-app>
@@ -46,6 +64,7 @@ window.lmdemo = (() => {
       }
     }
     if (page && !src) checkPlace(page);
+    if (page) showWhenDrawn(page);
     props.value = address;
     trigger("input");
   }
@@ -61,14 +80,51 @@ window.lmdemo = (() => {
     watch("value", () => {
       const line = element.querySelector(".status");
       if (!line || line.matches(".under-way, .alert")) return;
-      const sentence = line.firstChild.textContent.trim();
+      const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();
       if (region.textContent !== sentence) region.textContent = sentence;
     });
+    const block = element.closest(".block");
+    const stop = () => block.closest("[role=tabpanel]")?.querySelector("button.stop");
+    const underWay = () => block.querySelector(".under-way, .progress-text") !== null;
+    const allowStop = () => {
+      const button = stop();
+      if (button) button.disabled = !underWay();
+    };
+    new MutationObserver(allowStop).observe(block, { childList: true, subtree: true });
+    requestAnimationFrame(allowStop);
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
-      const block = element.closest(".block");
-      if (!block || block.offsetParent === null || !block.querySelector(".under-way, .progress-text")) return;
-      block.closest("[role=tabpanel]").querySelector("button.stop").click();
+      if (block.offsetParent !== null && underWay()) stop().click();
+    });
+  }
+
+  // Texts of a run that is under way are no lower than those before them, so nothing below them moves up and down again.
+  function keepHeight(element) {
+    let heights = [];
+    const keep = () => {
+      const sections = [...element.querySelectorAll("section")];
+      if (element.querySelector(".under-way")) {
+        sections.forEach((section, number) => {
+          section.style.minHeight = `${heights[number] ?? 0}px`;
+        });
+      }
+      heights = sections.map((section) => section.offsetHeight);
+    };
+    new MutationObserver(keep).observe(element, { childList: true, subtree: true });
+  }
+
+  // A tile is a link to its tab; on this page it opens the tab, and what was set and written stays.
+  function leadToTabs(element) {
+    element.addEventListener("click", (event) => {
+      const tile = event.target.closest("a.tile");
+      if (!tile || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      const name = new URL(tile.href).searchParams.get("tab");
+      const tabs = element.closest(".gradio-container").querySelectorAll(".tab-container:not(.visually-hidden) [role=tab]");
+      const tab = [...tabs].find(({ textContent }) => textContent.trim().toLowerCase() === name);
+      if (!tab) return;
+      event.preventDefault();
+      tab.click();
+      tab.focus();
     });
   }
 
@@ -144,7 +200,7 @@ window.lmdemo = (() => {
     }
   }
 
-  const onLoad = { holdAddress, followRun, describeChart };
+  const onLoad = { holdAddress, followRun, keepHeight, leadToTabs, describeChart };
   const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
   return { ...onLoad, ...onClick };
 })();

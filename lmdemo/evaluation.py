@@ -107,6 +107,10 @@ class Comparison:
         """Whether the timings may be believed: no wide interval, and nothing that took processor time away."""
         return self.widest[1] <= WIDE and not self.interference.disturbed
 
+    def loss_change(self, name: str) -> float:
+        """By what share of the baseline's loss a variant's differs, on what was read so far."""
+        return self.results[name].loss / self.results[self.baseline].loss - 1
+
     def speed(self, name: str) -> Interval:
         """Tokens a second over the blocks."""
         return median_interval(np.divide(self.block_tokens, self.block_seconds[name]))

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 Step = TypeVar("Step")
 
 EXAMPLE_WORDS = 80
+EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K = 0.8, 40  # a text that reads; the tutorial's, and the endpoint's, are 1.0 and all
 EXAMPLE_SEEDS = range(1, 25)
 EXAMPLE_PARTS = range(12, 40)  # where its texts should part, from 0: after a sentence to share, before the end
 DEFAULT_TOKENS = 4_000
@@ -73,6 +74,7 @@ class Lab:
         self._measure_sizes = Once(self._sizes_of_all)
         # what a visitor finds on arrival, computed in the background; None if it could not be. When it was in doubt and
         # has been measured again, another future takes its place.
+        self.first_sizes: Future[dict[str, Size] | None] = Future()  # of the tutorial's two
         self.example: Future[Generation | None] = Future()
         self.evaluation: Future[Evaluation | None] = Future()
 
@@ -204,7 +206,12 @@ class Lab:
         self._closed.set()
 
     def _compute_first(self) -> None:
-        for first, compute in ((self.example, self._find_example), (self.evaluation, self._first_evaluation)):
+        firsts = (
+            (self.first_sizes, self._first_sizes),
+            (self.example, self._find_example),
+            (self.evaluation, self._first_evaluation),
+        )
+        for first, compute in firsts:
             try:
                 first.set_result(compute())
             except Exception:  # a thread that ends in silence would leave pages waiting
@@ -215,6 +222,10 @@ class Lab:
             self._measure_until_sound()
         except Exception:  # as above; what was measured first stays
             log.exception("The first results could not be measured again.")
+
+    def _first_sizes(self) -> dict[str, Size]:
+        with self._turn:
+            return sizes({name: self._built[name] for name in TUTORIAL})
 
     def _first_evaluation(self) -> Evaluation:
         """Of the default variants, when every variant's fastest ways are known."""
@@ -270,7 +281,8 @@ class Lab:
         return _last(self._write_example(last))
 
     def _write_example(self, seed: int) -> Iterator[Generation]:
-        return self.generate(GenerationSettings(self.prompt, EXAMPLE_WORDS, seed=seed))
+        settings = GenerationSettings(self.prompt, EXAMPLE_WORDS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, seed)
+        return self.generate(settings)
 
     def _exclusive(self, steps: Iterator[Step]) -> Iterator[Step]:
         """`steps`, each taken while no other computation of this lab takes one.

@@ -27,6 +27,7 @@ from lmdemo.ui.controls import (
 from lmdemo.ui.events import (
     CHART_INTERVAL,
     COMPUTING,
+    LOOK_AGAIN,
     QUICK,
     Components,
     Update,
@@ -55,7 +56,6 @@ FIDELITY = (
     " ours are the intervals, of a block bootstrap, and that all words are scored. int8 quantizes activations over a"
     " whole window, so it depends on the window a little.</p>"
 )
-LOOK_AGAIN = 10.0  # seconds between two looks for better first results, while those on the page are in doubt
 NOTHING = "There is nothing to hand out until a run has ended; press Measure."
 
 

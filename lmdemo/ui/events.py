@@ -17,6 +17,7 @@ Components = Mapping[str, Hashable]  # components and layouts, by the names that
 Update = dict[str, object]  # what outputs are to hold, by name; those that are not in it stay as they are
 
 FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the first results
+LOOK_AGAIN = 10.0  # seconds between two looks for better first results, while those on the page are in doubt
 TEXT_INTERVAL = 0.1  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
 

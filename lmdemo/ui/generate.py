@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import gradio as gr
@@ -12,10 +12,9 @@ from lmdemo.errors import InputError, LmdemoError
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
-from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_WORDS, Lab
-from lmdemo.roofline import Limit
+from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, EXAMPLE_WORDS, Lab
 from lmdemo.server.service import Service
-from lmdemo.ui import markup, prose, query
+from lmdemo.ui import markup, prose, query, texts
 from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
@@ -31,10 +30,6 @@ from lmdemo.ui.events import (
 )
 
 KIND = "page/generate"  # of a run, in the log
-HOW = (
-    '<p class="note">A mark at the meter is this machine’s limit for the variant: the read bandwidth measured here ÷'
-    " the bytes of its weights, all of which each word reads. ▸ says that it lies beyond the meter’s end.</p>"
-)
 SLOW_MOTION = 20  # times slower than it was computed
 LONGEST_REPLAY = 60.0  # seconds; the rest of a longer run is shown at once
 # A replay draws on the loop that serves everyone, 1.4 ms a frame of two long texts: a few at a time.
@@ -50,38 +45,33 @@ class Parts:
     examples: gr.Dataset  # of the model in service
 
 
-@dataclass(frozen=True)
-class Shown:
-    """The last run of a visitor, as it is kept to be drawn again."""
-
-    texts: Generation
-    limits: Mapping[str, Limit]  # of the model that wrote it, which may have left the service since
-
-
 def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     """Lay the tab out; `address` holds that of the page, and a change of `asked` writes."""
     lab = service.lab
-    prompt = gr.Textbox(lab.prompt, label="Prompt", lines=1, max_lines=6, info="Every variant goes on from here.")
-    examples = gr.Dataset(components=[prompt], **samples(lab), label="Try", type="values")
-    settings, variants = _settings(lab)
-    settings = {"prompt": prompt, **settings}
-    with gr.Row(elem_classes="buttons"):
+    with gr.Row(elem_classes="asking"):
+        prompt = gr.Textbox(lab.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=6)
         start = gr.Button("Write", variant="primary")
         another = gr.Button("New seed")
-        slowly = gr.Button(f"Replay {SLOW_MOTION}× slower")
         stop = stop_button()
-        share = gr.Button("Copy link to this run", size="sm")
-        raw = gr.Checkbox(
-            False, label="Raw tokens", info="Words as the model has them.", container=False, elem_classes="switch"
-        )
+    examples = gr.Dataset(
+        components=[prompt], **samples(lab), show_label=False, type="values", elem_id="examples", label="Try"
+    )
+    settings, variants = _settings(lab)
+    settings = {"prompt": prompt, **settings}
     status = run_line(markup.status("Press Write."), elem_id="writing-status")
-    texts = gr.HTML(elem_id="writing")
-    gr.HTML(HOW)
+    with gr.Row(elem_id="reading"):
+        with gr.Column(min_width=0):
+            written = gr.HTML(elem_id="writing", js_on_load="lmdemo.keepHeight(element)")
+        gr.Column(elem_id="inspector", min_width=0)  # what both models thought at a word that is pointed at
+    with gr.Row(elem_classes="buttons"):
+        slowly = gr.Button(f"Replay {SLOW_MOTION}× slower", size="sm", interactive=False)
+        share = gr.Button("Copy link to this run", size="sm", interactive=False)
+        raw = gr.Checkbox(False, label="Raw tokens, as the model has them", container=False, elem_classes="switch")
     last = gr.State(None)
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
 
-    drawn = {"status": status, "texts": texts}
-    filled = {**drawn, "last": last, "query": query}
+    drawn = {"status": status, "texts": written}
+    filled = {**drawn, "last": last, "query": query, "slowly": slowly, "share": share}
     writing = {
         **named(partial(write, service), {"raw": raw, "variants": variants, **settings}, filled),
         "show_progress_on": [status],
@@ -98,8 +88,8 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
         slowly.click(**named(replay, {"raw": raw, "last": last}, drawn), **REPLAYING),
     ]
     stopping = stop.click(None, cancels=runs, api_visibility="private")
-    stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
-    raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": texts}), **QUICK)
+    stopping.then(**named(settled(stopped), {"raw": raw, "last": last}, drawn), **QUICK)
+    raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
     copies_link(share, address, query, status)
     controls = {**settings, "variants": variants}
     return Parts(controls, {**filled, **controls, "asked": asked}, examples)
@@ -108,7 +98,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
 def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:
     """The controls folded away: the fields of `GenerationSettings` but the prompt, and the variants."""
     side_by_side = {"min_width": 280}  # two in a row, one under the other on a phone
-    with gr.Accordion("Variants, words, temperature, top-k, seed", open=False):
+    with gr.Accordion("Variants and settings", open=False, elem_id="settings"):
         variants = variant_choice(lab, ["int8"])
         with gr.Row():
             words = gr.Slider(
@@ -117,15 +107,20 @@ def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:
             temperature = gr.Slider(
                 0,
                 MAX_TEMPERATURE,
-                1.0,
+                EXAMPLE_TEMPERATURE,
                 step=0.05,
                 label="Temperature",
                 info="0 always takes the likeliest word.",
                 **side_by_side,
             )
         with gr.Row():
-            top_k = gr.Number(0, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side)
+            top_k = gr.Number(
+                EXAMPLE_TOP_K, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side
+            )
             seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
+        with gr.Row(elem_classes="buttons"):
+            as_the_tutorial = gr.Button("As in the tutorial: temperature 1, all words", size="sm")
+        as_the_tutorial.click(**named(tutorial_choice, {}, {"temperature": temperature, "top_k": top_k}), **QUICK)
         allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
     settings = {"words": words, "temperature": temperature, "top_k": top_k, "seed": seed, "allow_unk": allow_unk}
     return settings, variants
@@ -150,13 +145,20 @@ def another_seed() -> Update:
     return {"seed": random.randint(0, MAX_SEED)}
 
 
+def tutorial_choice() -> Update:
+    """How the tutorial chooses a word, which is the endpoint's default too."""
+    plain = GenerationSettings()
+    return {"temperature": plain.temperature, "top_k": plain.top_k}
+
+
 def write(service: Service, raw: object, variants: object, **settings: object) -> Iterator[Update]:
     """Run: what it fills, paced for a browser; a sentence instead, for what keeps it from its end.
 
     Args:
         settings: the fields of `GenerationSettings`, as they came.
     """
-    lab, last = service.lab, None
+    lab = service.lab
+    last: Generation | None = None
 
     def start(variants: object, pause: Pause, **settings: object) -> Iterator[Generation]:
         return lab.generate(GenerationSettings(**settings), variants, pause)
@@ -164,10 +166,11 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
     run = service.run(KIND, start, **settings, variants=variants)
     try:
         for snapshot in throttled(run, TEXT_INTERVAL):
-            last = Shown(snapshot, lab.limits)
-            yield {**draw(last, raw), "last": last, "query": query_of(snapshot)}
+            first = _offers(True) if last is None else {}
+            last = snapshot
+            yield {**draw(last, raw), **first, "last": last, "query": query_of(last)}
     except LmdemoError as error:
-        so_far = f" {prose.parting(last.texts)}" if last else ""
+        so_far = f" {prose.parting(last)}" if last else ""
         yield {"status": markup.alert(f"{error}{so_far}")}
 
 
@@ -182,7 +185,8 @@ async def arrive(service: Service, address: object) -> Update:
         return await _example(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
     controls = {**asdict(asked.settings), "variants": list(asked.variants)}
-    return {"status": line, "texts": "", "last": None, "query": "", **controls, "asked": int(asked.run)}
+    nothing = {"texts": "", "last": None, "query": "", **_offers(False)}
+    return {"status": line, **nothing, **controls, "asked": int(asked.run)}
 
 
 async def _example(service: Service) -> Update:
@@ -195,43 +199,41 @@ async def _example(service: Service) -> Update:
     seed = example.settings.seed
     note = f"Computed here after the start, with seed {seed}."
     if example.first_difference in EXAMPLE_PARTS:
-        where = f"between words {EXAMPLE_PARTS[0] + 1} and {EXAMPLE_PARTS[-1] + 1}"
-        note = f"Computed here after the start; seed {seed} is the first from 1 whose texts part {where}."
-    last = Shown(example, lab.limits)
-    line = markup.status(prose.parting(example), note)
+        where = f"at words {EXAMPLE_PARTS[0] + 1} to {EXAMPLE_PARTS[-1] + 1}"
+        note = f"Computed here after the start. Seed {seed}: the first whose texts part {where}."
+    line = markup.status(texts.verdict(example), note)
     controls = {"prompt": example.settings.prompt, "seed": seed}
-    return {"status": line, **redraw(False, last), "last": last, "query": query_of(example), **controls}
+    shown = {**redraw(False, example), **_offers(True), "last": example, "query": query_of(example)}
+    return {"status": line, **shown, **controls}
 
 
-async def replay(raw: object, last: Shown | None) -> AsyncIterator[Update]:
+async def replay(raw: object, last: Generation | None) -> AsyncIterator[Update]:
     """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
     if last is None:
         yield {"status": markup.alert("There is nothing to replay yet; press Write first."), "texts": ""}
         return
-    took = max(writing.seconds for writing in last.texts.writings.values())
+    took = max(writing.seconds for writing in last.writings.values())
     shown = min(took, LONGEST_REPLAY / SLOW_MOTION)
     clock = 0.0
     while clock < shown:
         clock += TEXT_INTERVAL / SLOW_MOTION
-        yield draw(replace(last, texts=last.texts.at(clock)), raw)
+        yield draw(last.at(clock), raw)
         await asyncio.sleep(TEXT_INTERVAL)
-    end = draw(last, raw)
     if shown < took:
         cut = f"The replay was cut short after {LONGEST_REPLAY:g} seconds."
-        end["status"] = markup.status(prose.parting(last.texts), cut)
-    elif not last.texts.final:  # it was stopped, and so the replay ends
-        end |= stopped(last)
-    yield end
+        yield {"status": markup.status(texts.verdict(last), cut), **redraw(raw, last)}
+    else:
+        yield draw(last, raw) if last.final else stopped(raw, last)  # it was stopped, and so the replay ends
 
 
-def stopped(last: Shown | None) -> Update:
-    """What the line says after Stop."""
-    return {"status": markup.status("Stopped.", prose.parting(last.texts) if last else "")}
+def stopped(raw: object, last: Generation | None) -> Update:
+    """What is shown after Stop."""
+    return {"status": markup.status("Stopped.", prose.parting(last) if last else ""), **redraw(raw, last)}
 
 
-def redraw(raw: object, last: Shown | None) -> Update:
+def redraw(raw: object, last: Generation | None) -> Update:
     """The last texts, as text to read or as raw tokens; what is shown stays where the last run has been forgotten."""
-    return {"texts": markup.texts(last.texts, raw is True, last.limits)} if last else {}
+    return {"texts": texts.side_by_side(last, raw is True, under_way=False)} if last else {}
 
 
 def query_of(run: Generation) -> str:
@@ -239,8 +241,13 @@ def query_of(run: Generation) -> str:
     return query.join("", query.GenerateQuery(run.settings, tuple(run.writings), run=True).parameters())
 
 
-def draw(last: Shown, raw: object) -> Update:
+def draw(snapshot: Generation, raw: object) -> Update:
     """A run as status and texts."""
-    snapshot = last.texts
-    line = markup.status(prose.parting(snapshot), prose.unknown_words(snapshot), not snapshot.final)
-    return {"status": line, **redraw(raw, last)}
+    under_way = not snapshot.final
+    line = markup.status(texts.verdict(snapshot), prose.unknown_words(snapshot), under_way)
+    return {"status": line, "texts": texts.side_by_side(snapshot, raw is True, under_way)}
+
+
+def _offers(run: bool) -> Update:
+    """Whether there is a run to replay and to link to."""
+    return dict.fromkeys(("slowly", "share"), gr.update(interactive=run))

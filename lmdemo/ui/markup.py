@@ -8,12 +8,9 @@ from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.fidelity import CLOSE, Fidelity, FidelityRun
-from lmdemo.generation import Generation
 from lmdemo.measured import Evaluation
-from lmdemo.roofline import Limit
 from lmdemo.server.service import Pull
 from lmdemo.size import MODULES, Size
-from lmdemo.text import EOS, shown, spaced
 from lmdemo.ui import closeness, prose
 from lmdemo.variants import FAIR, QuantizedWeight
 
@@ -21,7 +18,7 @@ from lmdemo.variants import FAIR, QuantizedWeight
 def status(sentence: str, note: str = "", under_way: bool = False) -> Markup:
     """A line that says what happened, or how a run goes that is under way; see `controls.run_line`."""
     going = " under-way" if under_way else ""
-    line = Markup('<p class="status{}" role="status" aria-live="off">{} {}</p>')
+    line = Markup('<div class="status{}" role="status" aria-live="off"><div class="said">{}</div> {}</div>')
     return line.format(going, sentence, _note(note) if note else "")
 
 
@@ -62,74 +59,6 @@ def pull(state: Pull | None) -> Markup:
 
 def _note(text: str) -> Markup:
     return Markup('<span class="note">{}</span>').format(text)
-
-
-def texts(generation: Generation, raw: bool, limits: Mapping[str, Limit]) -> Markup:
-    """The variants' texts side by side.
-
-    In the baseline's every place is marked where another variant chooses otherwise, with what that chooses; in the
-    others every word that is not the baseline's.
-    """
-    fastest = max(writing.words_per_second for writing in generation.writings.values())
-    columns = (_column(name, generation, raw, fastest, limits.get(name)) for name in generation.writings)
-    return Markup('<div class="texts">{}</div>').format(Markup().join(columns))
-
-
-def _column(name: str, generation: Generation, raw: bool, fastest: float, limit: Limit | None) -> Markup:
-    speed = generation.writings[name].words_per_second
-    near = prose.share_of_limit(speed, limit.writing if limit else None)
-    return Markup(
-        '<section class="text" style="--variant:var(--{name})" aria-label="{name}">'
-        "<header><h2>{name}</h2><span>{rate}{near}</span></header>"
-        '<div class="meter" aria-hidden="true"><i style="width:{share:.0%}"></i>{mark}</div>'
-        "<p>{words}</p></section>"
-    ).format(
-        name=name,
-        rate=prose.rate(speed),
-        near=Markup("<small>{}</small>").format(near) if near else "",
-        share=speed / fastest if fastest else 0,
-        mark=_mark(limit, fastest),
-        words=_words(generation, name, raw),
-    )
-
-
-def _mark(limit: Limit | None, fastest: float) -> Markup:
-    """Where the limit of this machine lies on a meter that ends at the fastest speed; at the end if it lies beyond."""
-    if limit is None or not fastest:
-        return Markup()
-    beyond = " beyond" if limit.writing > fastest else ""
-    return Markup('<span class="limit{}" style="left:{:.1%}"></span>').format(beyond, min(1.0, limit.writing / fastest))
-
-
-def _words(generation: Generation, name: str, raw: bool) -> Markup:
-    words = [shown(word) for word in (*generation.prompt, *generation.writings[name].words)]
-    pieces = [f" {word}" for word in words] if raw else spaced(words)
-    start = len(generation.prompt)
-    baseline = next(iter(generation.writings))
-    marked = _chosen_otherwise(generation) if name == baseline else dict.fromkeys(generation.parted(name), "")
-    first_place = min(marked, default=None)
-    parts: list[str] = [Markup('<span class="prompt">{}</span>').format("".join(pieces[:start]).lstrip())]
-    for position, piece in enumerate(pieces[start:]):
-        if position not in marked:
-            parts.append(piece)
-            continue
-        gap = piece[: len(piece) - len(piece.lstrip())]
-        text = "¶" if words[start + position] == EOS and not raw else piece.strip()
-        first = Markup(' class="first"') if position == first_place else ""
-        mark = Markup("<mark{}>{}</mark>{}").format(first, text, marked[position])
-        parts += [mark, gap] if text == "¶" else [gap, mark]
-    return Markup().join(parts)
-
-
-def _chosen_otherwise(generation: Generation) -> dict[int, Markup]:
-    """By position, what other variants choose along the baseline's words."""
-    found: dict[int, Markup] = {}
-    one = Markup('<small class="chosen" style="--variant:var(--{name})" title="{name}’s choice here">{word}</small>')
-    for name, along in generation.along.items():
-        for position, word in along.others.items():
-            word_shown = "¶" if word == EOS else shown(word)
-            found[position] = found.get(position, Markup()) + one.format(name=name, word=word_shown)
-    return found
 
 
 def size_table(sizes: Mapping[str, Size]) -> Markup:

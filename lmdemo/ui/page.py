@@ -1,4 +1,4 @@
-"""The whole page: header, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
+"""The whole page: header, tiles, tabs, endpoints, and what is filled in when a visitor arrives or the model changes."""
 
 import asyncio
 from functools import partial
@@ -11,22 +11,28 @@ from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
-from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size
+from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size, tiles
 from lmdemo.ui.controls import page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
+HEADER = (
+    '<header class="top"><h1>What did 8 bits change?</h1>'
+    "<p>A small language model as trained (fp32), and with the weights it multiplies by rounded to 256 values (int8)."
+    " Measured on this machine.</p></header>"
+)
 FOLLOW_INTERVAL = 1.0  # seconds between two looks at a pull that is under way
 
 
 def build_page(service: Service) -> gr.Blocks:
     """The Blocks app over `service`; nothing is started."""
     lab, state = service.state
-    with gr.Blocks(title="lmdemo: dynamic quantization, measured", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title="What did 8 bits change? · lmdemo", analytics_enabled=False, fill_width=True) as page:
         here = page_address()
         # A change starts a run that the address asks for. Components, since a State tells of a change through the
         # queue only; outside the tabs, since what lies in a tab that was never opened tells nothing.
         to_write, to_measure = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(2))
-        header = gr.HTML(_header(lab))
+        gr.HTML(HEADER, elem_id="top")
+        three, watch = tiles.build(service)
         pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # a menu hides tabs that it measured before the style came
             with gr.Tab("Generate", id="generate"):
@@ -38,14 +44,16 @@ def build_page(service: Service) -> gr.Blocks:
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
                 embed.build(service, about_tab, here, writing, measuring)
+        facts = gr.HTML(_facts(lab), elem_id="facts")
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
         prompt, tokens = writing.controls["prompt"], measuring.controls["tokens"]
-        following = {"pull": pull, "clock": clock, "shown": shown, "header": header, **sizes, **explained}
+        following = {"pull": pull, "clock": clock, "shown": shown, "facts": facts, "tiles": three, **sizes, **explained}
         following |= {"prompt": prompt, "examples": writing.examples, "tokens": tokens}
         follow = {**named(partial(_follow, service), {"shown": shown, "prompt": prompt}, following), **QUICK}
         here.input(**named(_open, {"address": here}, {"tabs": tabs}), **QUICK, **AS_SENT)
+        tiles.follow(service, here, three, watch)
         # first the model that the page describes, then what its address asks of it
         arrived = here.input(**follow)
         clock.tick(**follow)
@@ -68,12 +76,14 @@ async def _follow(service: Service, shown: str | None, prompt: object) -> Update
     update = {"pull": line, "clock": gr.Timer(active=pull is not None and pull.under_way), "shown": name}
     if shown == name:
         return update
+    if shown is not None:
+        update["tiles"] = tiles.draw(lab)
     if prompt in EXAMPLES and prompt not in lab.prompts:
         update["prompt"] = lab.prompt
     update |= {"examples": gr.Dataset(**generate.samples(lab)), "tokens": gr.Slider(**evaluate.slice_range(lab))}
     # in a thread that serves nobody else: right after the start many pages may wait for the sizes
     sizes = await asyncio.to_thread(size.draw, lab)
-    return update | {"header": _header(lab), **sizes, **about.draw(lab)}
+    return update | {"facts": _facts(lab), **sizes, **about.draw(lab)}
 
 
 def _open(address: object) -> Update:
@@ -85,11 +95,8 @@ def _open(address: object) -> Update:
     return {"tabs": gr.Tabs(selected=name)} if name else {}
 
 
-def _header(lab: Lab) -> Markup:
-    return Markup(
-        "<header class='top'><h1>lmdemo: what 8 bits change</h1>"
-        "<p>The same LSTM word language model, as trained in fp32 and after PyTorch’s dynamic quantization to int8,"
-        " side by side: what each writes, how big it is, how fast it is, what it costs in loss."
-        " Every figure is measured on this machine or says where it comes from.</p>"
-        "<p class='facts'>{}<br>{}</p></header>"
-    ).format(markup.provenance(lab.checkpoint), prose.machine_line(lab.machine))
+def _facts(lab: Lab) -> Markup:
+    """What every figure depends on."""
+    return Markup('<p class="facts">{}<br>{}</p>').format(
+        markup.provenance(lab.checkpoint), prose.machine_line(lab.machine)
+    )

@@ -54,11 +54,6 @@ def rate(words_per_second: float) -> str:
     return f"{float(f'{words_per_second:.2g}'):,.0f} words/s"
 
 
-def share_of_limit(speed: float, limit: float | None) -> str:
-    """How near a speed is to what the machine allows; empty when that was not measured."""
-    return f"{speed / limit:.0%} of the limit" if limit and speed else ""
-
-
 def parting(generation: Generation) -> str:
     """At how many places each variant chose another word, and from where on its own text goes another way; by line."""
     _, *others = generation.writings
@@ -66,19 +61,39 @@ def parting(generation: Generation) -> str:
         return f"{' and '.join(generation.writings)} are starting."
     if not others:
         return f"{generation.compared:,} words written; nothing to compare them with."
-    return "\n".join(_choices(generation, name) for name in others)
+    return "\n".join(f"{choices(generation, name)} {own_way(generation, name)}".strip() for name in others)
 
 
-def _choices(generation: Generation, name: str) -> str:
-    reached, count = generation.along[name].reached, len(generation.choices(name))
-    so_far = "" if generation.final else " so far"
-    if not count:
-        return f"{name} chose another word at none of {reached:,} places{so_far}."
-    parted = generation.parted(name)[0] + 1
-    return (
-        f"{name} chose another word at {count:,} of {reached:,} places{so_far}."
-        f" Left to itself it goes another way from word {parted:,}."
-    )
+def choices(generation: Generation, name: str) -> str:
+    """At how many places a variant chose another word along the baseline's."""
+    found = generation.along[name]
+    return f"{name} chose another word at {_count(len(found.others))} of {found.reached:,} places{_so_far(generation)}."
+
+
+def own_way(generation: Generation, name: str) -> str:
+    """From where on a variant's own text goes another way; empty if it does not."""
+    parted = generation.parted(name)
+    return f"Left to itself it goes another way from word {parted[0] + 1:,}." if parted else ""
+
+
+def choices_short(generation: Generation, name: str) -> str:
+    """As `choices`, beside the variant's name."""
+    found = generation.along[name]
+    return f"{_count(len(found.others))} of {found.reached:,}{_so_far(generation)}"
+
+
+def own_way_short(generation: Generation, name: str) -> str:
+    """As `own_way`, beside the variant's name."""
+    parted = generation.parted(name)
+    return f"left to itself, another way from word {parted[0] + 1:,}" if parted else "the same text"
+
+
+def _count(places: int) -> str:
+    return f"{places:,}" if places else "none"
+
+
+def _so_far(generation: Generation) -> str:
+    return "" if generation.final else " so far"
 
 
 def unknown_words(generation: Generation) -> str:

@@ -11,7 +11,7 @@ from browsing import Visitor
 from lmdemo.bench import running_app
 
 MAC = Path(__file__).parents[1] / "support" / "mac"
-SETTINGS = "Variants, words, temperature, top-k, seed"
+SETTINGS = "Variants and settings"
 
 
 def test_on_qnnpack_without_onednn_every_tab_and_every_variant_works(

@@ -24,7 +24,7 @@ FLAGS = (
 CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
 expect.set_options(timeout=LAST_NET * 1000)
 
-SETTINGS = "Variants, words, temperature, top-k, seed"  # the fold of the Generate tab
+SETTINGS = "Variants and settings"  # the fold of the Generate tab
 TABS = ("Generate", "Size", "Evaluate", "About")
 # What is drawn last of each tab.
 DRAWN = {

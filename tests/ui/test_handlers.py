@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Coroutine
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 import gradio as gr
 import pytest
 
-from lmdemo.roofline import Limit
+from lmdemo.generation import Generation
 from lmdemo.server.service import Request, Service
 from lmdemo.ui import evaluate, generate
 from threads import in_a_thread
@@ -32,7 +31,7 @@ def service() -> Service:
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
     updates = list(generate.write(service, False, ["int8"], **settings(words=120)))
     end = updates[-1]
-    assert end["last"].texts.final
+    assert end["last"].final
     assert generate.draw(end["last"], False) == {"status": end["status"], "texts": end["texts"]}
     assert end["query"] == "?tab=generate&prompt=It%20was&words=120&temperature=1&top_k=0&seed=2&variants=int8&run=1"
     assert len(updates) < 60  # paced: far fewer than words
@@ -69,6 +68,8 @@ def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: S
         "texts": "",
         "last": None,
         "query": "",
+        "slowly": gr.update(interactive=False),
+        "share": gr.update(interactive=False),
         "asked": 1,
     }
     assert finish(generate.arrive(service, f"http://host/{RUN}"))["asked"] == 0
@@ -82,13 +83,13 @@ def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) 
     found = finish(generate.arrive(service, "http://host/?words=0&run=1"))
     assert "In this page’s address: Words must be a whole number from 1 to 1,000." in found["status"]
     assert "<section" in found["texts"]
-    assert found["last"].texts.final
+    assert found["last"].final
     found = finish(evaluate.arrive(service, "http://host/?tab=evaluate&window=0&run=1"))
     assert "In this page’s address: Window must be a whole number from 1 to 1,000." in found["status"]
     assert "asked" not in found
 
 
-async def replayed(last: generate.Shown | None) -> list[dict]:
+async def replayed(last: Generation | None) -> list[dict]:
     return [frame async for frame in generate.replay(False, last)]
 
 
@@ -104,10 +105,11 @@ def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
 def test_a_replay_of_a_stopped_run_ends_too(service: Service) -> None:
     first, *_ = generate.write(service, False, ["int8"], **settings(words=500))
     last = first["last"]
-    assert not last.texts.final
+    assert not last.final
     end = finish(replayed(last))[-1]
     assert "under-way" not in end["status"]
-    assert end == generate.stopped(last) | generate.redraw(False, last)
+    assert end == generate.stopped(False, last)
+    assert "under-way" not in end["texts"]
 
 
 def test_a_replay_of_a_long_run_is_cut_short(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,15 +126,6 @@ def test_a_replay_of_nothing_says_so() -> None:
     (only,) = finish(replayed(None))
     assert "press Write first" in only["status"]
     assert generate.redraw(True, None) == {}  # what is shown stays
-
-
-def test_texts_of_a_model_that_left_the_service_keep_its_limits(service: Service) -> None:
-    *_, end = generate.write(service, False, ["int8"], **settings())
-    last = end["last"]
-    limit = Limit(bytes_per_word=1, operations_per_word=1, bandwidth=1e6, peak=1e6)
-    of_its_model = replace(last, limits={"fp32": limit})
-    assert "of the limit" in generate.redraw(False, of_its_model)["texts"]
-    assert "of the limit" not in generate.redraw(False, replace(last, limits={}))["texts"]
 
 
 def test_a_bad_choice_of_variants_gets_a_sentence(service: Service) -> None:

@@ -2,122 +2,15 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
-import lmdemo
 from lmdemo.evaluation import Comparison, EvalResult, Interval
-from lmdemo.generation import Along, Generation, GenerationSettings, Writing
 from lmdemo.latency import Latencies
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
 from lmdemo.ui import markup, prose, writing
-
-EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]
-
-
-class Reader(HTMLParser):
-    """The tags of a piece of HTML, and its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(str(html))  # of Markup, what is added to it would be escaped
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:  # noqa: ARG002
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def _generation(*texts: list[str], prompt: tuple[str, ...] = ()) -> Generation:
-    writings = {
-        name: Writing(tuple(words), tuple(0.01 * (n + 1) for n in range(len(words))), True)
-        for name, words in zip(("fp32", "int8", "int4-embedding"), texts, strict=False)
-    }
-    along = {
-        name: Along(_others(texts[0], words), len(words)) for name, words in [*zip(writings, texts, strict=True)][1:]
-    }
-    return Generation(GenerationSettings(), prompt, (), writings, True, along)
-
-
-def _others(baseline: list[str], words: list[str]) -> dict[int, str]:
-    """The first word that differs, as if the variant chose the baseline's at all places after it."""
-    pairs = enumerate(zip(baseline, words, strict=True))
-    return dict([(position, other) for position, (one, other) in pairs if one != other][:1])
-
-
-@pytest.mark.parametrize("raw", [True, False])
-def test_words_are_text_whatever_they_contain(raw: bool) -> None:
-    html = markup.texts(_generation(EVIL, EVIL[::-1], prompt=tuple(EVIL)), raw, {})
-    read = Reader(html)
-    assert set(read.tags) <= {"div", "section", "header", "h2", "span", "i", "p", "mark", "small"}
-    for word in EVIL[:-2]:
-        assert word in read.text.replace("“", '"')
-
-
-def test_a_choice_is_marked_in_the_baseline_and_every_other_word_where_it_stands() -> None:
-    """Along fp32's words int8 chose otherwise at one place; its own text has another word at a second one too."""
-    html = markup.texts(_generation("a b c d e".split(), "a x c y e".split()), raw=False, limits={})
-    base, int8 = html.split("<section")[1:]
-    assert re.findall(r"<mark[^>]*>(.*?)</mark>", base) == ["b"]
-    assert re.findall(r'<small class="chosen"[^>]*>(.*?)</small>', base) == ["x"]
-    assert re.findall(r"<mark[^>]*>(.*?)</mark>", int8) == ["x", "y"]
-    assert "</small>" not in int8.split("<p>")[1]
-    assert html.count('<mark class="first">') == 2
-
-
-def test_of_several_variants_each_is_marked_where_it_leaves_the_first() -> None:
-    html = markup.texts(_generation("a b c".split(), "a b x".split(), "a y c".split()), raw=False, limits={})
-    base, int8, int4 = html.split("<section")[1:]
-    assert re.findall(r"<mark[^>]*>(.*?)</mark>", base) == ["b", "c"]
-    assert re.findall(r"--variant:var\(--([\w-]+)\)[^>]*>(\w)</small>", base) == [
-        ("int4-embedding", "y"),
-        ("int8", "x"),
-    ]
-    assert re.findall(r"<mark[^>]*>(.*?)</mark>", int8) == ["x"]
-    assert re.findall(r"<mark[^>]*>(.*?)</mark>", int4) == ["y"]
-    assert html.count('class="first"') == 3
-
-
-def test_the_limit_is_marked_on_the_meter_or_at_its_end() -> None:
-    generation = _generation(["a"], ["b"])  # 100 words/s each
-    near, far = (Limit(1, 1, bandwidth=speed, peak=1e9) for speed in (125.0, 2000.0))
-    html = markup.texts(generation, raw=False, limits={"fp32": near, "int8": far})
-    assert html.count('class="limit beyond" style="left:100.0%"') == 2
-    assert "80% of the limit" in html
-    assert "5% of the limit" in html
-    slow = Limit(1, 1, bandwidth=50.0, peak=1e9)
-    assert 'class="limit" style="left:50.0%"' in markup.texts(generation, raw=False, limits={"fp32": slow})
-
-
-def test_a_paragraph_end_that_differs_can_be_seen() -> None:
-    html = markup.texts(_generation(["a", "<eos>"], ["a", "b"]), raw=False, limits={})
-    assert '<mark class="first">¶</mark>' in html
-
-
-def test_raw_tokens_are_the_models_words() -> None:
-    words = ["do", "n't", "@-@", "<eos>"]
-    assert "do n't @-@ <eos>" in Reader(markup.texts(_generation(words, words), raw=True, limits={})).text
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "sentence"),
-    [
-        ("a b c", "a b c", "int8 chose another word at none of 3 places."),
-        (
-            "a b c",
-            "a x y",
-            "int8 chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
-        ),
-        ("", "", "fp32 and int8 are starting."),
-    ],
-)
-def test_where_the_texts_part_is_a_sentence(one: str, other: str, sentence: str) -> None:
-    assert prose.parting(_generation(one.split(), other.split())) == sentence
+from reader import Reader
 
 
 @pytest.mark.parametrize(
@@ -134,16 +27,6 @@ def test_no_more_digits_than_the_interval_supports(value: Interval, text: str) -
     assert prose.interval(value) == text
 
 
-def test_several_variants_get_a_line_each() -> None:
-    generation = _generation("a b c".split(), "a b c".split(), "a y c".split())
-    assert prose.parting(generation).splitlines() == [
-        "int8 chose another word at none of 3 places.",
-        "int4-embedding chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
-    ]
-    going = replace(generation, final=False, along={**generation.along, "int4-embedding": Along({1: "y"}, 2)})
-    assert "at 1 of 2 places so far." in prose.parting(going)
-
-
 @pytest.mark.parametrize(
     ("value", "half", "text"),
     [
@@ -158,12 +41,6 @@ def test_several_variants_get_a_line_each() -> None:
 )
 def test_an_estimate_carries_its_interval_in_the_same_notation(value: float, half: float, text: str) -> None:
     assert prose.ranged(value, value - half, value + half, most=5) == text
-
-
-def test_an_unknown_visitor_word_is_shown_as_text(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
-    *_, final = lmdemo.generate({"fp32": tiny, "int8": tiny}, words, "<b>bold", words=2)
-    assert "<b>" not in markup.status(prose.parting(final), prose.unknown_words(final))
-    assert "&lt;b&gt;" in markup.status(prose.parting(final), prose.unknown_words(final))
 
 
 def _comparison(seconds: dict[str, list[float]], others: float | None = 0.0, stolen: float | None = 0.0) -> Comparison:
