@@ -94,7 +94,7 @@ def test_a_page_and_an_answer_show_a_word_bounded_and_without_controls(tiny: lmd
     vocabulary = lmdemo.Vocabulary(["<unk>", "<eos>", *(f"{word}{number}" for number in range(48))])
     *_, written = lmdemo.generate(lmdemo.build_variants(tiny, ["fp32"]), vocabulary, "", words=20)
     answer = "".join(api._generation(written)["fp32"]["words"])
-    for text in (markup.texts(written, False, {}), markup.texts(written, True, {}), answer):
+    for text in (*(texts.side_by_side(written, raw, under_way=False) for raw in (False, True)), answer):
         assert len(text) < 20 * (LONGEST_SHOWN + 100)
         assert not any(char < " " or "\x7f" <= char < "\xa0" for char in text)
 

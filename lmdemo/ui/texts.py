@@ -33,14 +33,16 @@ def verdict(generation: Generation) -> Markup | str:
         return Markup('<strong class="headline">{}</strong> <span class="then">{}</span>').format(
             prose.choices(generation, others[0]), prose.own_way(generation, others[0])
         )
-    line = Markup('<li><strong style="--variant:var(--{0})">{0}</strong> <span>{1}</span> <span class="then">{2}</span></li>')
+    line = Markup(
+        '<li><strong style="--variant:var(--{0})">{0}</strong> <span>{1}</span> <span class="then">{2}</span></li> '
+    )
     lines = (
         line.format(name, prose.choices_short(generation, name), prose.own_way_short(generation, name))
         for name in others
     )
-    return Markup('<strong class="headline">Places at which each chose another word than {}</strong> <ul>{}</ul>').format(
-        baseline, Markup().join(lines)
-    )
+    return Markup(
+        '<strong class="headline">Places at which each chose another word than {}</strong><ul>{}</ul>'
+    ).format(baseline, Markup().join(lines))
 
 
 def side_by_side(generation: Generation, raw: bool, under_way: bool) -> Markup:

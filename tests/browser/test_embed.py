@@ -92,7 +92,7 @@ def test_it_streams_from_another_origin(
     assert_grows(shown.locator("#writing section").first)
     expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("600 places")
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
-    for part in (".top", "footer"):
+    for part in (".top", ".tiles", ".facts", "footer"):
         expect(shown.locator(f"{part} >> visible=true")).to_have_count(0)
     assert is_light(shown.locator("#writing")) == dark
     for name in ("Size", "Evaluate", "About", "Generate"):

@@ -162,7 +162,9 @@ def test_every_variant_can_write_and_be_measured(visit: Visit) -> None:
     button(page, "Write").click()
     expect(page.locator("#writing section")).to_have_count(len(lmdemo.VARIANTS))
     expect(status(page).locator("li strong")).to_have_text(names[1:])
-    expect(page.locator("#writing section h2")).to_have_text(["fp32", *(f"{name} left to itself" for name in names[1:])])
+    expect(page.locator("#writing section h2")).to_have_text(
+        ["fp32", *(f"{name} left to itself" for name in names[1:])]
+    )
     expect(page.locator("#writing-status .under-way")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     open_tab(page, "Evaluate")

@@ -16,7 +16,7 @@ from endpoints import call
 from lmdemo.bench import ROOT
 from lmdemo.bench.app import plain_environment
 
-HEADING, EDITED = "what 8 bits change</h1>", "as it was edited</h1>"
+HEADING, EDITED = "What did 8 bits change?</h1>", "as it was edited</h1>"
 PATIENCE = 120  # seconds
 
 

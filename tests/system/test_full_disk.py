@@ -29,7 +29,7 @@ def test_a_full_disk_for_temporary_files_changes_nothing(tmp_path: Path, calls: 
         assert (event, len(answer["int8"]["words"])) == ("complete", 20)
         _, event, (rows,) = call.begin("evaluate", 500, 25).result()
         assert (event, [row["tokens"] for row in rows]) == ("complete", [500, 500])
-        assert "lmdemo: what 8 bits change" in httpx.get(address).text
+        assert "What did 8 bits change?" in httpx.get(address).text
         assert httpx.get(f"{address}/gradio.js").is_success
     assert beside_jobs(tmp_path.with_suffix(".log")) == []
 
