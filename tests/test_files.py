@@ -23,7 +23,7 @@ from lmdemo.prompts import EXAMPLES, prompts
 from lmdemo.server.service import Request, Service
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
-from lmdemo.ui import api, evaluate, export, generate, markup, page, prose
+from lmdemo.ui import api, evaluate, export, generate, markup, page, prose, texts
 from lmdemo.ui.plots import size_bars
 from waiting import finished
 
