@@ -27,6 +27,8 @@ from lmdemo.machine import Interference, Watch
 MIN_TOKENS = 100
 MAX_TOKENS = 20_000  # in one run
 MAX_WINDOW = 1_000
+NOT_LONG = 10_000  # words of a text that is read as a whole where nobody says how much
+BEGINNING = 4_000  # words of a longer one
 BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
 FEWEST_BLOCKS = 6  # below this an interval says nothing
 RESAMPLES = 2_000
@@ -134,6 +136,11 @@ def token_range(available: int) -> tuple[int, int]:
     """The least and the most words that may be asked for, of a text with `available`; less of a short one."""
     most = min(MAX_TOKENS, available)
     return (MIN_TOKENS if most > MIN_TOKENS else 1), most
+
+
+def default_tokens(available: int) -> int:
+    """The words that are measured where nobody says how many: of a long text its beginning."""
+    return available if available <= NOT_LONG else BEGINNING
 
 
 def check_slice(tokens: object, window: object, available: int) -> tuple[int, int]:

@@ -45,7 +45,8 @@ class Fp32LM:
             )
             pairs.append((torch.cat([w_ih, w_hh], 1), b_ih + b_hh))
         pairs.append((model.decoder.weight.detach(), model.decoder.bias.detach()))
-        self._memory = huge(sum(self._bytes(weight) for weight, _ in pairs))  # which the structures point into
+        self.bytes = sum(self._bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
+        self._memory = huge(self.bytes)  # which the structures point into
         free, linears = self._memory, []
         for weight, bias in pairs:
             linears.append(self._arranged(weight, bias, free))

@@ -12,7 +12,6 @@ to a thread.
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,6 @@ PREFILL = 100  # words of a prompt that are read at once
 Pause = Callable[[], None]  # called between pieces of some milliseconds; what it raises ends a run there
 
 _linear = torch.ops.quantized.linear_dynamic.default
-_ROWS_DECODERS: WeakKeyDictionary[nn.Module, RowsDecoder] = WeakKeyDictionary()  # of quantized models
 
 
 def go_on() -> None:
@@ -104,8 +102,10 @@ class PackedRunner(Runner):
 class QuantizedRunner(Runner):
     """Dynamically quantized LSTM and decoder, called as their modules call them."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, rows_decoder: RowsDecoder) -> None:
+        """`rows_decoder` is the model's; see `int8_rows_decoder`."""
         super().__init__(model)
+        self._rows_decoder = rows_decoder
         self._lstm = [weights.param for weights in model.rnn._all_weight_values]
         self._decoder = model.decoder._packed_params._packed_params
         # (ntoken, 1, ninp): a slice of it is a word as the LSTM takes it, without a lookup
@@ -116,7 +116,7 @@ class QuantizedRunner(Runner):
         return _linear(self._lstm_forward(row).view(1, -1), self._decoder, True).view(-1)
 
     def prepare_reading(self, lengths: Iterable[int]) -> None:
-        _rows_decoder(self.model).prepare(lengths)
+        self._rows_decoder.prepare(lengths)
 
     def _lstm_outputs(self, ids: Tensor) -> Tensor:
         return self._lstm_forward(self.model.encoder(ids.unsqueeze(1))).squeeze(1)  # (T, nhid)
@@ -141,22 +141,20 @@ class QuantizedRunner(Runner):
         return output
 
     def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
-        return _rows_decoder(self.model)(rows, window)
+        return self._rows_decoder(rows, window)
 
 
-def _rows_decoder(model: nn.Module) -> RowsDecoder:
-    """The decoder of a quantized model for windows: the engine's own kernel or oneDNN's, made once for a model.
+def int8_rows_decoder(model: nn.Module) -> RowsDecoder:
+    """The decoder of a quantized model for windows: the engine's own kernel or oneDNN's; to be made once for a model.
 
     In an engine that uses more bits for activations than oneDNN's kernel here, the engine's own is the only way.
     """
-    if model not in _ROWS_DECODERS:
-        with torch.inference_mode():
-            _, outputs, _ = sample_run(model)
-            ways: dict[str, Decode] = {"stock": partial(engine_decode, model.decoder)}
-            if onednn.available():
-                ways["packed by oneDNN"] = onednn.Int8Linear(model.decoder, ROWS)
-            _ROWS_DECODERS[model] = RowsDecoder("int8 decoder", ways, outputs)
-    return _ROWS_DECODERS[model]
+    with torch.inference_mode():
+        _, outputs, _ = sample_run(model)
+        ways: dict[str, Decode] = {"stock": partial(engine_decode, model.decoder)}
+        if onednn.available():
+            ways["packed by oneDNN"] = onednn.Int8Linear(model.decoder, ROWS)
+        return RowsDecoder("int8 decoder", ways, outputs)
 
 
 def engine_decode(decoder: DynamicQuantizedLinear, rows: Tensor, window: Tensor) -> Tensor:

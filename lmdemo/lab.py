@@ -5,44 +5,33 @@ another computation runs in this process. It knows nothing of pages, nor where i
 """
 
 import itertools
-import logging
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
-from typing import TypeVar
 
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.compiled import compiled
-from lmdemo.evaluation import Comparison, check_slice, compare
+from lmdemo.evaluation import Comparison, check_slice, compare, default_tokens
+from lmdemo.fidelity import FidelityRun, fidelity
+from lmdemo.first_results import FirstResults
 from lmdemo.generation import Generation, GenerationSettings, write
+from lmdemo.held import Held, held, warm_up
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_of
 from lmdemo.inspecting import Inspection, check_place, look
-from lmdemo.machine import Watch, this_machine
+from lmdemo.machine import this_machine
 from lmdemo.measured import Evaluation, Measuring
-from lmdemo.memory import give_back
+from lmdemo.memory import Growth
 from lmdemo.once import Once
 from lmdemo.prompts import prompts
 from lmdemo.roofline import Limit, Meter
 from lmdemo.size import Size, sizes
+from lmdemo.turns import Turns
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 
-log = logging.getLogger(__name__)
-Step = TypeVar("Step")
-
-EXAMPLE_WORDS = 80
-EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K = 0.8, 40  # a text that reads; the tutorial's, and the endpoint's, are 1.0 and all
-EXAMPLE_SEEDS = range(1, 25)
-EXAMPLE_PARTS = range(12, 40)  # where its texts should part, from 0: after a sentence to share, before the end
-DEFAULT_TOKENS = 4_000
 DEFAULT_WINDOW = 200  # long enough that no variant pays for short calls
 DEFAULT_MEASURED = (BASELINE, FAIR, "int8")
 LIMITS_EVERY = 4  # blocks of an evaluation, a trial of what this machine can do at best
-PATIENCE = 5.0  # seconds until first results that are in doubt are measured again; then twice as long, and so on
-MOST_PATIENCE = 600.0
 
 
 class Lab:
@@ -52,31 +41,27 @@ class Lab:
     they are first needed: whoever needs them before that waits.
     """
 
-    def __init__(self, checkpoint: Checkpoint, turn: AbstractContextManager | None = None) -> None:
-        """Build the first variants of `checkpoint`; labs that share `turn` compute one at a time.
+    def __init__(self, checkpoint: Checkpoint, turns: Turns | None = None) -> None:
+        """Build the first variants of `checkpoint`; labs that share `turns` compute one at a time.
 
         Raises:
             VariantError: one of the tutorial's two cannot be built here.
         """
         self.checkpoint = checkpoint
         self.prompts = prompts(checkpoint.vocabulary, checkpoint.test_ids)
-        self._turn = turn or threading.Lock()
-        with self._turn:
+        self._turns = turns or Turns()
+        with self._turns.turn:
             self.variants, self.unavailable = available(checkpoint.model)
+            warm_up(checkpoint.model)
         self.machine = this_machine()
         self._meter: Meter | None = None  # of limits; made when the sizes are known
-        self._closed = threading.Event()
-        self._unstarted = threading.Lock()  # whoever takes it starts the first results; it is never given back
         # fp32-packed chooses its ways by the clock: here, where nobody is served yet
         self._built: dict[str, nn.Module] = {}
-        self._build(name for name in DEFAULT_MEASURED if name in self.variants)
+        self._grown: dict[str, int | None] = {}  # bytes of the heap that each took
+        self._build(self._default_measured)
         self._build_rest = Once(lambda: self._build(name for name in self.variants if name not in self._built))
         self._measure_sizes = Once(self._sizes_of_all)
-        # what a visitor finds on arrival, computed in the background; None if it could not be. When it was in doubt and
-        # has been measured again, another future takes its place.
-        self.first_sizes: Future[dict[str, Size] | None] = Future()  # of the tutorial's two
-        self.example: Future[Generation | None] = Future()
-        self.evaluation: Future[Evaluation | None] = Future()
+        self._first = FirstResults(self)
 
     @property
     def models(self) -> dict[str, nn.Module]:
@@ -95,9 +80,35 @@ class Lab:
         return self._measure_sizes()
 
     @property
+    def held(self) -> dict[str, Held]:
+        """The memory that each of `built` holds; without those of which this system does not tell."""
+        found = {name: held(model, self._grown[name]) for name, model in self.built.items()}
+        return {name: one for name, one in found.items() if one is not None}
+
+    @property
     def limits(self) -> Mapping[str, Limit]:
         """What this machine allows each of `models` at best; empty until it has been measured."""
         return self._meter.limits() if self._meter else {}
+
+    @property
+    def first_sizes(self) -> Future[dict[str, Size] | None]:
+        """Of the tutorial's two variants: as `FirstResults` has them, and so the next three."""
+        return self._first.sizes
+
+    @property
+    def example(self) -> Future[Generation | None]:
+        """What a visitor finds on the Generate tab."""
+        return self._first.example
+
+    @property
+    def evaluation(self) -> Future[Evaluation | None]:
+        """What a visitor finds on the Evaluate tab."""
+        return self._first.evaluation
+
+    @property
+    def whole(self) -> Future[FidelityRun | None]:
+        """How far the default variants are from fp32 on all of a text of which `evaluation` reads the beginning."""
+        return self._first.whole
 
     @property
     def prompt(self) -> str:
@@ -109,6 +120,11 @@ class Lab:
         """Words that can be predicted in the test text."""
         return len(self.checkpoint.test_ids) - 1
 
+    @property
+    def default_tokens(self) -> int:
+        """Of these, what is measured where nobody says how many."""
+        return default_tokens(self.available_tokens)
+
     def generate(
         self, settings: GenerationSettings, variants: object = TUTORIAL, pause: Pause = go_on
     ) -> Iterator[Generation]:
@@ -117,7 +133,7 @@ class Lab:
         Raises:
             InputError: at once, for a name that is not in `variants`.
         """
-        return self._exclusive(write(self.chosen(variants), self.checkpoint.vocabulary, settings, pause))
+        return self._turns.take(write(self.chosen(variants), self.checkpoint.vocabulary, settings, pause))
 
     def inspect(
         self, settings: GenerationSettings, words: object, position: object, variants: object, pause: Pause = go_on
@@ -129,11 +145,11 @@ class Lab:
         """
         models, vocabulary = self.chosen(variants), self.checkpoint.vocabulary
         places = [check_place(vocabulary, words, position)]
-        return self._exclusive(look(models, vocabulary, settings, place, pause) for place in places)
+        return self._turns.take(look(models, vocabulary, settings, place, pause) for place in places)
 
     def compare(
         self,
-        tokens: object = DEFAULT_TOKENS,
+        tokens: object,
         window: object = DEFAULT_WINDOW,
         variants: object = TUTORIAL,
         pause: Pause = go_on,
@@ -144,11 +160,11 @@ class Lab:
             InputError: at once, for a length or window out of its range, or a name that is not in `variants`.
         """
         tokens, window = check_slice(tokens, window, self.available_tokens)
-        return self._exclusive(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window, pause))
+        return self._turns.take(compare(self.chosen(variants), self.checkpoint.test_ids[: tokens + 1], window, pause))
 
     def evaluate(
         self,
-        tokens: object = DEFAULT_TOKENS,
+        tokens: object,
         window: object = DEFAULT_WINDOW,
         variants: object = DEFAULT_MEASURED,
         pause: Pause = go_on,
@@ -160,15 +176,38 @@ class Lab:
         """
         tokens, window = check_slice(tokens, window, self.available_tokens)
         measuring = Measuring(self.checkpoint, self.chosen(variants), self.machine, tokens, window)
-        return self._exclusive(measuring.steps(pause, self._measure_limits(), lambda: self.limits))
+        return self._turns.take(measuring.steps(pause, self._measure_limits(), lambda: self.limits, lambda: self.held))
+
+    def evaluate_defaults(self) -> Iterator[Evaluation]:
+        """As `evaluate`: what a visitor finds."""
+        return self.evaluate(self.default_tokens, variants=self._default_measured)
+
+    def weigh_first(self) -> dict[str, Size]:
+        """The sizes of the tutorial's two variants, which are built; `sizes` has to build all."""
+        with self._turns.turn:
+            return sizes({name: self._built[name] for name in TUTORIAL})
+
+    def read_whole(self) -> Iterator[FidelityRun]:
+        """How far the default variants are from fp32 on the whole text; each step when no run is under way."""
+        models = self.chosen(self._default_measured)
+        return self._turns.take_at_rest(fidelity(models, self.checkpoint.test_ids, DEFAULT_WINDOW))
+
+    def prepare(self) -> None:
+        """Build what is not yet, and let every variant find its fastest ways: no timing is to pay for it."""
+        sizes = self.sizes
+        with self._turns.turn:
+            self._meter = Meter(self.checkpoint.config, sizes)
+        for model in self.models.values():
+            with self._turns.turn:
+                runner(model).prepare_reading([DEFAULT_WINDOW])
 
     def start(self) -> bool:
         """Begin to compute the first results in the background; whether that was not begun before."""
-        begins = self._unstarted.acquire(blocking=False)
-        if begins:
-            threading.Thread(target=compiled, name="kernel", daemon=True).start()  # seconds, where it never was built
-            threading.Thread(target=self._compute_first, name="first-results", daemon=True).start()
-        return begins
+        return self._first.start()
+
+    def close(self) -> None:
+        """Compute no more in the background: another lab has taken this one's place."""
+        self._first.close()
 
     def chosen(self, variants: object) -> dict[str, nn.Module]:
         """fp32 and the named variants; built now, if they are not yet.
@@ -180,15 +219,22 @@ class Lab:
         models = self._built if names <= self._built.keys() else self.models
         return {name: models[name] for name in self.variants if name in names}
 
+    @property
+    def _default_measured(self) -> list[str]:
+        return [name for name in DEFAULT_MEASURED if name in self.variants]
+
     def _build(self, names: Iterable[str]) -> None:
         """Each in a turn of its own: it computes, so no figure is taken meanwhile, and who waits does not for all."""
         for name in names:
-            with self._turn:
-                self._built |= build_variants(self.checkpoint.model, [name])
+            with self._turns.turn:
+                growth = Growth()
+                model = build_variants(self.checkpoint.model, [name])[name]
+                self._grown[name] = 0 if model is self.checkpoint.model else growth.read()
+                self._built[name] = model
 
     def _sizes_of_all(self) -> dict[str, Size]:
         models = self.models
-        with self._turn:
+        with self._turns.turn:
             return sizes({name: models[name] for name in self.variants})
 
     def _measure_limits(self) -> Pause:
@@ -200,109 +246,3 @@ class Lab:
                 self._meter.take()
 
         return measure
-
-    def close(self) -> None:
-        """Measure no more in the background: another lab has taken this one's place."""
-        self._closed.set()
-
-    def _compute_first(self) -> None:
-        firsts = (
-            (self.first_sizes, self._first_sizes),
-            (self.example, self._find_example),
-            (self.evaluation, self._first_evaluation),
-        )
-        for first, compute in firsts:
-            try:
-                first.set_result(compute())
-            except Exception:  # a thread that ends in silence would leave pages waiting
-                log.exception("A first result could not be computed; the page starts without it.")
-                first.set_result(None)
-        give_back()
-        try:
-            self._measure_until_sound()
-        except Exception:  # as above; what was measured first stays
-            log.exception("The first results could not be measured again.")
-
-    def _first_sizes(self) -> dict[str, Size]:
-        with self._turn:
-            return sizes({name: self._built[name] for name in TUTORIAL})
-
-    def _first_evaluation(self) -> Evaluation:
-        """Of the default variants, when every variant's fastest ways are known."""
-        sizes = self.sizes
-        with self._turn:
-            self._meter = Meter(self.checkpoint.config, sizes)
-        for model in self.models.values():
-            with self._turn:
-                runner(model).prepare_reading([DEFAULT_WINDOW])
-        return self._evaluate_defaults()
-
-    def _evaluate_defaults(self) -> Evaluation:
-        measured: Sequence[str] = [name for name in DEFAULT_MEASURED if name in self.variants]
-        return _last(self.evaluate(min(DEFAULT_TOKENS, self.available_tokens), variants=measured))
-
-    def _measure_until_sound(self) -> None:
-        """As long as the first results are in doubt: measure again after a while in which this machine was at rest."""
-        patience = PATIENCE
-        while (first := self.evaluation.result()) and not first.comparison.sound:
-            rested = self._rested(patience)
-            if self._closed.is_set():
-                return
-            patience = min(2 * patience, MOST_PATIENCE)
-            if rested:
-                self._measure_again(self.example.result())
-
-    def _rested(self, seconds: float) -> bool:
-        """Wait so long, unless this lab is closed; whether nothing much ran on this machine meanwhile."""
-        watch = Watch()
-        self._closed.wait(seconds)
-        return not watch.read().disturbed
-
-    def _measure_again(self, example: Generation | None) -> None:
-        again = self._evaluate_defaults()
-        if again.comparison.sound:
-            if example:
-                self.example = _done(_last(self.generate(example.settings)))
-            self.evaluation = _done(again)
-
-    def _find_example(self) -> Generation:
-        """Of the first seed, from 1, whose texts part where a reader can follow; else of the last tried.
-
-        Of the others no more is written than it takes to know.
-        """
-        *tried, last = EXAMPLE_SEEDS
-        for seed in tried:
-            for example in self._write_example(seed):
-                place = example.first_difference
-                if place not in EXAMPLE_PARTS and (place is not None or example.compared >= EXAMPLE_PARTS.stop):
-                    break
-            else:
-                return example
-        return _last(self._write_example(last))
-
-    def _write_example(self, seed: int) -> Iterator[Generation]:
-        settings = GenerationSettings(self.prompt, EXAMPLE_WORDS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, seed)
-        return self.generate(settings)
-
-    def _exclusive(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """`steps`, each taken while no other computation of this lab takes one.
-
-        The turn is held within a step only: a visitor who leaves in the middle holds nothing.
-        """
-        while True:
-            with self._turn:
-                step = next(steps, None)
-            if step is None:
-                return
-            yield step
-
-
-def _done(result: Step) -> Future[Step]:
-    future: Future[Step] = Future()
-    future.set_result(result)
-    return future
-
-
-def _last(steps: Iterator[Step]) -> Step:
-    *_, last = steps
-    return last

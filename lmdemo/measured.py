@@ -1,13 +1,14 @@
 """All that is measured of variants on one slice of text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import Comparison, compare
 from lmdemo.fidelity import FidelityRun, fidelity
+from lmdemo.held import Held
 from lmdemo.inference import Pause
 from lmdemo.latency import Latencies, write_in_turns
 from lmdemo.machine import Machine
@@ -28,6 +29,7 @@ class Evaluation:
     writing: Latencies | None = None  # begins when reading has been timed
     fidelity: FidelityRun | None = None  # begins when writing has been
     unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
+    held: Mapping[str, Held] = field(default_factory=dict)  # memory; known at the end, where the system tells
     texts: tuple[str, ...] = ()  # to read, of each stretch that `fidelity` has a point of its course for
 
     @property
@@ -54,13 +56,20 @@ class Measuring:
     tokens: int
     window: int
 
-    def steps(self, pause: Pause, beside: Pause, limits: Callable[[], Mapping[str, Limit]]) -> Iterator[Evaluation]:
+    def steps(
+        self,
+        pause: Pause,
+        beside: Pause,
+        limits: Callable[[], Mapping[str, Limit]],
+        held: Callable[[], Mapping[str, Held]],
+    ) -> Iterator[Evaluation]:
         """Time reading, then writing, then hold each variant against the first; snapshots, the last one final.
 
         Args:
             pause: called between pieces of some milliseconds; what it raises ends the run there.
             beside: called after each block that was read, outside its time.
             limits: what this machine allows each variant, as far as it is known.
+            held: the memory that each holds, asked when all have been run.
         """
         checkpoint, ids = self.checkpoint, self.checkpoint.test_ids[: self.tokens + 1]
         for comparison in compare(self.models, ids, self.window, pause, beside=beside):
@@ -77,8 +86,12 @@ class Measuring:
             evaluation = replace(evaluation, writing=writing)
             yield evaluation
         for run in fidelity(self.models, ids, self.window, pause):
-            texts = readable(checkpoint.vocabulary, ids[1:].tolist()) if run.final else ()
-            yield replace(evaluation, fidelity=run, texts=texts)
+            evaluation = replace(evaluation, fidelity=run)
+            if run.final:
+                memory = {name: one for name, one in held().items() if name in self.models}
+                texts = readable(checkpoint.vocabulary, ids[1:].tolist())
+                evaluation = replace(evaluation, held=memory, texts=texts)
+            yield evaluation
 
 
 def readable(vocabulary: Vocabulary, ids: Sequence[int]) -> tuple[str, ...]:

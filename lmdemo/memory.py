@@ -1,4 +1,4 @@
-"""The memory that the C library holds for this process: less of it, and given back sooner."""
+"""The memory that the C library holds for this process: less of it, given back sooner, and how much something took."""
 
 import ctypes
 import platform
@@ -24,6 +24,42 @@ def give_back() -> None:
     """
     if _glibc():
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class Growth:
+    """By how much the C library's heap has grown since this was made.
+
+    What any thread of this process allocated and did not free; not the memory maps of other libraries.
+    """
+
+    def __init__(self) -> None:
+        self._before = _in_use()
+
+    def read(self) -> int | None:
+        """Bytes so far; None where the C library does not tell."""
+        now = _in_use()
+        return None if now is None or self._before is None else now - self._before
+
+
+class _Mallinfo(ctypes.Structure):
+    """mallinfo2(3), of all heaps together."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def _in_use() -> int | None:
+    """Bytes allocated and not freed; None where the C library does not tell: it is not glibc, or older than 2.33."""
+    if not _glibc() or not hasattr(library := ctypes.CDLL(None), "mallinfo2"):
+        return None
+    library.mallinfo2.restype = _Mallinfo
+    info = library.mallinfo2()
+    return info.uordblks + info.hblkhd
 
 
 @cache

@@ -20,6 +20,7 @@ class PackedFp32Model(PackedLSTMModel):
     def __init__(self, model: LSTMModel) -> None:
         super().__init__(model)
         self.problem = ""  # why there is no kernel; known when the ways are
+        self.held_by_ways: int | None = 0  # bytes that the kernel has copied
         self.whole = ChosenWays("fp32", model.config.ntoken, self._find_ways)
 
     @property
@@ -36,5 +37,7 @@ class PackedFp32Model(PackedLSTMModel):
         found = compiled()
         self.problem = found.problem
         if found.library is not None:
-            ways[KERNEL] = partial(Fp32LMRunner, Fp32LM(self, found.library))
+            lm = Fp32LM(self, found.library)
+            self.held_by_ways = lm.bytes
+            ways[KERNEL] = partial(Fp32LMRunner, lm)
         return ways

@@ -13,8 +13,9 @@ from torch import nn
 from lmdemo.choosing import Choice
 from lmdemo.compiled import compiled
 from lmdemo.errors import VariantError
-from lmdemo.inference import QuantizedRunner, Runner
+from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder
 from lmdemo.int8lm import Int8LM, Int8LMRunner
+from lmdemo.memory import Growth
 from lmdemo.model import LSTMModel
 from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Runs, Ways
 
@@ -29,6 +30,7 @@ class PackedInt8Model(nn.Module):
         self.config = model.config
         self.drop, self.encoder, self.rnn, self.decoder = model.drop, model.encoder, model.rnn, model.decoder
         self.problem = ""  # why there is no kernel; known when the ways are
+        self.held_by_ways: int | None = 0  # bytes of the copies that its ways have of the weights
         self.whole = ChosenWays("int8", model.config.ntoken, self._find_ways)
 
     forward = LSTMModel.forward
@@ -44,15 +46,19 @@ class PackedInt8Model(nn.Module):
         return self.whole.start()
 
     def _find_ways(self) -> Ways:
+        growth = Growth()
         ways: dict[str, Callable[[], Runs]] = {
             MODULES: partial(Runner, self),
-            OPERATORS: partial(QuantizedRunner, self),
+            OPERATORS: partial(QuantizedRunner, self, int8_rows_decoder(self)),
         }
+        grown, copied = growth.read(), 0
         found = compiled()
         self.problem = found.problem
         if found.library is not None:
             try:
-                ways[KERNEL] = partial(Int8LMRunner, Int8LM(self, found.library))
+                lm = Int8LM(self, found.library)
+                ways[KERNEL], copied = partial(Int8LMRunner, lm), lm.bytes
             except VariantError as error:
                 self.problem = str(error)
+        self.held_by_ways = None if grown is None else grown + copied
         return ways

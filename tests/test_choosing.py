@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import lmdemo
 from lmdemo import choosing
 from lmdemo.choosing import MOST, ROWS, TRIALS, RowsDecoder, choose, is_clear, pieces
-from lmdemo.inference import QuantizedRunner, Runner, runner
+from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder, runner
 from lmdemo.packed import PackedLSTMModel, sample_run
 
 Force = Callable[[str], None]
@@ -96,9 +96,13 @@ def test_every_number_of_rows_has_a_choice_of_its_own_and_they_are_bounded(force
     assert torch.equal(torch.cat([decoder(rows[piece], rows) for piece in pieces(len(rows))]), rows.sin())
 
 
+def by_operators(model: nn.Module) -> Runner:
+    return QuantizedRunner(model, int8_rows_decoder(model))
+
+
 @pytest.mark.parametrize("window", [25, 230])
 @pytest.mark.parametrize(
-    ("name", "run"), [("fp32-packed", runner), ("int8", QuantizedRunner), ("int8-per-channel", QuantizedRunner)]
+    ("name", "run"), [("fp32-packed", runner), ("int8", by_operators), ("int8-per-channel", by_operators)]
 )
 def test_the_losses_are_the_same_whichever_way_wins(
     bundled: lmdemo.Checkpoint, name: str, run: Callable[[nn.Module], Runner], window: int, force: Force
@@ -145,7 +149,7 @@ def test_where_the_engine_has_other_integers_its_own_kernel_is_the_only_way(
     ids = bundled.test_ids[:231]
     with torch.inference_mode():
         expected, _ = model(ids.unsqueeze(1), model.init_hidden(1))
-        found = torch.cat(list(QuantizedRunner(model).read(ids)))
+        found = torch.cat(list(by_operators(model).read(ids)))
     assert torch.allclose(found, expected.squeeze(1), atol=2e-5)
 
 

@@ -19,6 +19,7 @@ from lmdemo.server import jobs
 from lmdemo.server.gradio_queue import event_under_way
 from lmdemo.server.jobs import LONGEST, Job, Snapshot
 from lmdemo.server.sessions import session_under_way
+from lmdemo.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +87,9 @@ class Service:
         request = request or Request()
         name = hub_name(request.source) if request.source is not None else None
         self.longest = longest
-        self._turn = threading.Lock()
+        self._turns = Turns()
         self._begun: deque[tuple[str | None, str]] = deque(maxlen=REMEMBERED)
-        lab = Lab(load_checkpoint(None if name else request.source), self._turn)
+        lab = Lab(load_checkpoint(None if name else request.source), self._turns)
         self._state = (lab, Pull(replace(request, source=str(name))) if name else None)
 
     @property
@@ -134,7 +135,7 @@ class Service:
         try:
             located = locate(pull.request.source, report)
             self._state = bundled, replace(pull, phase=Phase.PREPARING)
-            lab = Lab(load(located), self._turn)  # which takes turns to compute; nobody waits for the reading
+            lab = Lab(load(located), self._turns)  # which takes turns to compute; nobody waits for the reading
             lab.start()
             lab.evaluation.result()
             self._state = lab, replace(pull, phase=Phase.SERVING, problem=located.problem)

@@ -77,10 +77,11 @@ class Endpoints:
 
         The answer has a row for fp32 and one for int8: loss (nats a word), perplexity, tokens, seconds,
         tokens_per_second, speedup, the median over blocks of fp32's seconds divided by its own, and speedup_interval,
-        its 95 % interval; writing, the like of words that are written one at a time; then fidelity, how far its
-        predictions are from fp32's on this text, each with a 95 % interval: perplexity_change, a share, kl, nats a
-        word, and same_top_word, a share. doubts says why the timing may be wrong; it is empty if nothing speaks
-        against it. What is not measured yet, or cannot be, is null.
+        its 95 % interval; writing, the like of words that are written one at a time; memory, the bytes that its weights
+        hold in the server's process, copies that it makes of them included; then fidelity, how far its predictions are
+        from fp32's on this text, each with a 95 % interval: perplexity_change, a share, kl, nats a word, and
+        same_top_word, a share. doubts says why the timing may be wrong; it is empty if nothing speaks against it. What
+        is not measured yet, or cannot be, is null.
 
         Args:
             tokens: How many words to predict, from the first of the text on, 100 to 20000 or what the text has.
@@ -188,6 +189,7 @@ def _evaluation(evaluation: Evaluation) -> list[dict]:
             "speedup": comparison.speedup(name).median,
             "speedup_interval": _numbers(comparison.speedup(name).low, comparison.speedup(name).high),
             "writing": _writing(evaluation.writing, name) if evaluation.writing else None,
+            "memory": evaluation.held[name].total if name in evaluation.held else None,
             "fidelity": _fidelity(run.results[name]) if run and run.final else None,
             "doubts": doubts,
         }

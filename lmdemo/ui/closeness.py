@@ -93,8 +93,8 @@ def _ends(values: list[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def passages(run: FidelityRun) -> str:
-    """What the passages of the text did, in one sentence; empty where there is nothing to compare."""
+def passages(run: FidelityRun, text: str = "this text") -> str:
+    """What the passages of a text did, in one sentence; empty where there is nothing to compare."""
     name = of_interest(run.results) if run.results else run.baseline
     if name == run.baseline:
         return ""
@@ -105,9 +105,14 @@ def passages(run: FidelityRun) -> str:
     least, most = (f"{end:.4f}" for end in _ends([passage.kl for passage in found.passages]))
     down, up = (_passage_percent(end, 1) for end in _ends([passage.perplexity_change for passage in found.passages]))
     return (
-        f"In {len(found.passages)} passages of this text, {words:,} word{'s' * (words > 1)} each, KL of {name} ran from"
+        f"In {len(found.passages)} passages of {text}, {words:,} word{'s' * (words > 1)} each, KL of {name} ran from"
         f" {least} to {most}, and its perplexity changed by {down} to {up}."
     )
+
+
+def whole(run: FidelityRun) -> str:
+    """What the passages of the whole text did, of which only the beginning is measured unless more is asked for."""
+    return passages(run, f"the whole test text ({run.tokens:,} words in windows of {run.window})")
 
 
 def place(passage: Passage) -> str:

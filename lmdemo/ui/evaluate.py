@@ -9,11 +9,12 @@ import gradio as gr
 
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW, token_range
-from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, Lab
+from lmdemo.fidelity import FidelityRun
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW, Lab
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.server.service import Service
-from lmdemo.ui import closeness, export, markup, prose, query, writing
+from lmdemo.ui import closeness, export, markup, prose, query, results, writing
 from lmdemo.ui.controls import (
     chart,
     copies,
@@ -45,7 +46,10 @@ SPEED = (
     " bootstrap, as 3.0 (2.9 to 3.2): that is of this run, and another may come out a little beside it. The faint bar"
     " ends at this machine’s limit: the fastest rate of products seen here ÷ the operations of a word. fp32 is"
     " PyTorch’s own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU."
-    " <b>Paired change</b>: of perplexity, the same words read by both.</p>"
+    " <b>Paired change</b>: of perplexity, the same words read by both. <b>Memory</b>: what a variant holds in this"
+    " process were no other there, to two figures: its own tensors, integers as the engine packs them, which may pad"
+    " them, and the copies that a packed one keeps beside its modules; not the state and logits of a run. Told by the C"
+    " library’s heap (glibc’s only).</p>"
 )
 FIDELITY = (
     '<p class="note">Figures and intervals are of this text and speak for no other: passages of one text already differ'
@@ -92,12 +96,15 @@ def build(service: Service, asked: gr.Number) -> Parts:
     with gr.Row(elem_classes="buttons"):
         picture_buttons("dots", "lmdemo-passages", "Passages")
         picture_buttons("course", "lmdemo-course", "KL along the text")
+    with gr.Column(visible=False, elem_id="whole") as whole:
+        whole_spread = gr.HTML(elem_id="whole-spread")
+        whole_dots = chart(None, "whole-dots", "Passages of the whole test text, by variant", "whole-spread")
     with gr.Accordion("Passage by passage", open=False):
         passages = gr.HTML(elem_id="passages")
     with gr.Accordion("Percentiles", open=False):
         percentiles = gr.HTML(elem_id="percentiles")
     gr.HTML(FIDELITY)
-    last = gr.State(None)
+    last, awaits = gr.State(None), gr.State(False)
     clock = gr.Timer(LOOK_AGAIN, active=False)
 
     controls = {"tokens": tokens, "window": window, "variants": variants}
@@ -105,7 +112,8 @@ def build(service: Service, asked: gr.Number) -> Parts:
     filled |= {"fidelity": fidelity}
     filled |= {"spread": spread, "dots": dots, "course": course, "passages": passages, "percentiles": percentiles}
     filled |= {"texts": texts, "last": last}
-    arrival = {**filled, "clock": clock}
+    arrival = {**filled, "whole": whole, "whole_spread": whole_spread, "whole_dots": whole_dots}
+    arrival |= {"clock": clock, "awaits": awaits}
     measuring = gr.on(
         [start.click, asked.change],
         **named(partial(measure, service), controls, filled),
@@ -116,7 +124,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
     copies(copy, "markdown", texts, status, NOTHING)
     says_if_empty(saving, texts, status, NOTHING)
-    clock.tick(**named(partial(again, service), {"last": last}, arrival), **QUICK)
+    clock.tick(**named(partial(again, service), {"last": last, "awaits": awaits}, arrival), **QUICK)
     return Parts(controls, {**arrival, **controls, "asked": asked})
 
 
@@ -145,7 +153,7 @@ def slice_range(lab: Lab) -> dict[str, int]:
     """The slider over the test text of the model in service."""
     least, most = token_range(lab.available_tokens)
     # Gradio has no slider with a single place: of a text of one word to predict 0 can be asked, and is refused
-    return {"minimum": min(least, most - 1), "maximum": most, "value": min(DEFAULT_TOKENS, most)}
+    return {"minimum": min(least, most - 1), "maximum": most, "value": lab.default_tokens}
 
 
 def measure(service: Service, tokens: object, window: object, variants: object) -> Iterator[Update]:
@@ -174,35 +182,61 @@ async def arrive(service: Service, address: object) -> Update:
     nothing = dict.fromkeys(empty, "")
     charts = dict.fromkeys(("speeds", "dots", "course"))
     controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
-    return {"status": line, **nothing, **charts, "last": None, **controls, "asked": int(asked.run)}
+    more = _draw_whole(lab) | {"clock": gr.Timer(active=not lab.whole.done())}
+    return {"status": line, **nothing, **charts, "last": None, **controls, **more, "asked": int(asked.run)}
 
 
 async def _first(service: Service) -> Update:
-    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed, or comes too late."""
+    """The evaluation a visitor finds on arrival; nothing is touched if it could not be computed, or comes too late.
+
+    On a busy machine it may come later than a request can wait: then the page looks again.
+    """
     service.start()  # already begun, unless something other than app.py launched the page
     lab = service.lab
     first = lab.evaluation
     if await first_result(first) is None:
-        return {}
-    drawn = _draw_first(first)
+        waits = not first.done()
+        return {"awaits": waits, "clock": gr.Timer(active=waits)}
+    drawn = _draw_first(first) | _draw_whole(lab) | {"clock": gr.Timer(active=_to_come(lab, first.result()))}
     return {} if service.has_begun(KIND) else drawn
 
 
-def again(service: Service, last: Evaluation | None) -> Update:
-    """For a page that shows first results that were in doubt: those that were measured since, if there are."""
-    first = service.lab.evaluation
-    if last is None or service.has_begun(KIND):
-        return {"clock": gr.Timer(active=False)}
-    if not first.done() or first.result() is None or first.result() is last:
-        return {}
-    return _draw_first(first)
+def again(service: Service, last: Evaluation | None, awaits: bool) -> Update:
+    """What was computed since for a page whose first results were not all there, or in doubt.
+
+    Where it shows something else, which its visitor asked for, only what is said of the whole text.
+    """
+    lab = service.lab
+    if service.has_begun(KIND) or (last is None and not awaits):
+        return _draw_whole(lab) | {"clock": gr.Timer(active=not lab.whole.done())}
+    first = lab.evaluation
+    found = first.result() if first.done() else None
+    update = {} if found is None or found is last else _draw_first(first)
+    return update | _draw_whole(lab) | {"clock": gr.Timer(active=_to_come(lab, found))}
+
+
+def _to_come(lab: Lab, first: Evaluation | None) -> bool:
+    """Whether a page should look again."""
+    return first is None or not first.comparison.sound or not lab.whole.done()
 
 
 @lru_cache(maxsize=1)
 def _draw_first(first: Future[Evaluation]) -> Update:
     """The first evaluation, when it is there, drawn once for all visitors: while it is drawn nobody is served."""
-    evaluation = first.result()
-    return draw(evaluation) | {"clock": gr.Timer(active=not evaluation.comparison.sound)}
+    return draw(first.result())
+
+
+def _draw_whole(lab: Lab) -> Update:
+    """What the passages of the whole text did, when it is known and the first evaluation did not read all of it."""
+    whole = lab.whole
+    run = whole.result() if whole.done() else None
+    return {"whole": gr.Column(visible=run is not None), **(_drawn_whole(whole) if run else {})}
+
+
+@lru_cache(maxsize=1)
+def _drawn_whole(whole: Future[FidelityRun]) -> Update:
+    run = whole.result()
+    return {"whole_spread": markup.sentence(closeness.whole(run)), "whole_dots": passage_dots(run)}
 
 
 def stopped(last: Evaluation | None) -> Update:
@@ -237,16 +271,16 @@ def draw(snapshot: Evaluation) -> Update:
     update = {
         "status": line,
         "doubts": markup.warning(" ".join(filter(None, doubts))),
-        "written": writing.table(snapshot.writing),
-        "fidelity": markup.fidelity_table(run),
+        "written": writing.table(snapshot.writing) + markup.sentence(writing.why(snapshot.writing, snapshot.limits)),
+        "fidelity": results.fidelity_table(run),
         "spread": markup.sentence(closeness.passages(run) if run else ""),
-        "passages": markup.passage_table(run),
-        "percentiles": markup.percentile_tables(run),
+        "passages": results.passage_table(run),
+        "percentiles": results.percentile_tables(run),
         "texts": export.payload(snapshot),
         "last": snapshot,
     }
     if run is None or snapshot.final:
-        update |= {"speeds": speed_bars(comparison, snapshot.limits), "table": markup.result_table(snapshot)}
+        update |= {"speeds": speed_bars(comparison, snapshot.limits), "table": results.result_table(snapshot)}
     compared = snapshot.final and len(run.results) > 1
     if compared or run is None:
         update["dots"] = passage_dots(run) if compared else None

@@ -8,13 +8,14 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
+from lmdemo.held import Held
 from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.size import Size
-from lmdemo.ui import markup, prose, writing
+from lmdemo.ui import prose, results, writing
 from lmdemo.variants import QuantizedWeight
 
 
@@ -77,11 +78,11 @@ def as_csv(evaluation: Evaluation) -> str:
 def as_markdown(evaluation: Evaluation) -> str:
     """The tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
-    parts = [_markdown_table(markup.result_rows(evaluation))]
+    parts = [_markdown_table(results.result_rows(evaluation))]
     if evaluation.writing:
         parts.append(f"Writing, a word at a time:\n\n{_markdown_table(writing.rows(evaluation.writing))}")
     if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
-        parts.append(_markdown_table(markup.fidelity_rows(evaluation.fidelity)))
+        parts.append(_markdown_table(results.fidelity_rows(evaluation.fidelity)))
     blocks = len(comparison.block_tokens)
     parts.append(
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
@@ -116,9 +117,16 @@ def _variant(evaluation: Evaluation, name: str) -> dict[str, object]:
         "words_per_second": asdict(comparison.speed(name)),
         "speedup": asdict(comparison.speedup(name)),
         "writing": _writing(evaluation.writing, name) if evaluation.writing else None,
+        "memory": _memory(evaluation.held.get(name)),
         "limit": asdict(evaluation.limits[name]) if name in evaluation.limits else None,
         "fidelity": asdict(run.results[name]) if run and name in run.results else None,
     }
+
+
+def _memory(found: Held | None) -> dict[str, int | None]:
+    """The bytes that a variant holds, and of what; nothing where the system does not tell."""
+    parts = asdict(found) if found else dict.fromkeys(field.name for field in fields(Held))
+    return {"bytes": found.total if found else None, **{f"bytes_{name}": part for name, part in parts.items()}}
 
 
 def _writing(measured: Latencies, name: str) -> dict[str, object]:

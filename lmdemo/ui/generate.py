@@ -9,10 +9,11 @@ from functools import partial
 import gradio as gr
 
 from lmdemo.errors import InputError, LmdemoError
+from lmdemo.first_results import EXAMPLE_PARTS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, EXAMPLE_WORDS
 from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
 from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
-from lmdemo.lab import EXAMPLE_PARTS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, EXAMPLE_WORDS, Lab
+from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import markup, prose, query, texts
 from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice

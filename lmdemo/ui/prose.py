@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import WIDE, Comparison, Interval, exp, shown_perplexity
 from lmdemo.generation import Generation
+from lmdemo.held import Held
 from lmdemo.machine import Machine
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
@@ -18,6 +19,14 @@ from lmdemo.variants import BASELINE, FAIR
 def megabytes(size: int) -> str:
     """Bytes as MB of 10^6."""
     return f"{size / 1e6:.1f} MB"
+
+
+def held(memory: Held | None) -> str:
+    """The memory that a variant holds, to two figures: what else the process did is in it."""
+    if memory is None:
+        return "not told"
+    size, unit = (memory.total / 1e6, "MB") if memory.total >= 1e5 else (memory.total / 1e3, "kB")
+    return f"{float(f'{size:.2g}'):g} {unit}"
 
 
 def interval(value: Interval, unit: str = "") -> str:
@@ -153,12 +162,18 @@ def speed_verdict(comparison: Comparison) -> str:
 def why(comparison: Comparison, limits: Mapping[str, Limit]) -> str:
     """What takes the time of words that are read, from how near its limit each variant comes; empty without limits."""
     speeds = {name: comparison.speed(name).median for name in comparison.results if name in limits}
-    waits: dict[Bound, list[str]] = {}
-    for name, speed in speeds.items():
-        share = f"{name} ({speed / limits[name].reading:.0%} of its limit)"
-        waits.setdefault(limits[name].reading_waits_for(speed), []).append(share)
-    parts = [f"{bound.value} with {_listed(names)}" for bound, names in waits.items()]
-    return f"Read {comparison.window:,} at a time, most of a word’s time goes into {'; '.join(parts)}." if parts else ""
+    shares = {name: speed / limits[name].reading for name, speed in speeds.items()}
+    waits = {name: limits[name].reading_waits_for(speed) for name, speed in speeds.items()}
+    return waiting(f"Read {comparison.window:,} at a time", shares, waits)
+
+
+def waiting(how: str, shares: Mapping[str, float], waits: Mapping[str, Bound]) -> str:
+    """What a word's time goes into, variant by variant, each with its share of its limit; empty for none."""
+    names: dict[Bound, list[str]] = {}
+    for name, bound in waits.items():
+        names.setdefault(bound, []).append(f"{name} ({shares[name]:.0%} of its limit)")
+    parts = [f"{bound.value} with {_listed(found)}" for bound, found in names.items()]
+    return f"{how}, most of a word’s time goes into {'; '.join(parts)}." if parts else ""
 
 
 def loss_verdict(comparison: Comparison) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode
 
 from lmdemo.errors import InputError
-from lmdemo.evaluation import check_slice
+from lmdemo.evaluation import check_slice, default_tokens
+from lmdemo.first_results import EXAMPLE_WORDS
 from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import plain_text, some_of
-from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_TOKENS, DEFAULT_WINDOW, EXAMPLE_WORDS
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW
 from lmdemo.variants import BASELINE, TUTORIAL
 
 TABS = ("generate", "size", "evaluate", "about")
@@ -107,7 +108,7 @@ def measuring(address: object, offered: Collection[str], available: int) -> Eval
     query = _query(address)
     if query.get("tab") != "evaluate" or not query.keys() & {*MEASURING, "variants", "run"}:
         return None
-    tokens = _number(query["tokens"]) if "tokens" in query else min(DEFAULT_TOKENS, available)
+    tokens = _number(query["tokens"]) if "tokens" in query else default_tokens(available)
     window = _number(query["window"]) if "window" in query else DEFAULT_WINDOW
     variants = _variants(query, offered, DEFAULT_MEASURED)
     run = _switch("Run", query.get("run", "0"))

@@ -1,10 +1,12 @@
 """Writing, a word at a time, as a table and a sentence of the Evaluate tab."""
 
 import math
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
 from lmdemo.latency import Latencies
+from lmdemo.roofline import Limit
 from lmdemo.ui import markup, prose
 from lmdemo.variants import FAIR
 
@@ -45,6 +47,16 @@ def verdict(measured: Latencies | None) -> str:
     if FAIR in measured.seconds and name != FAIR:
         fair = f", {prose.interval(measured.speedup(name, over=FAIR), '×')} that of {FAIR}"
     return f"A word at a time, it writes at {prose.interval(speedup, '×')} the speed of {base}{fair}."
+
+
+def why(measured: Latencies | None, limits: Mapping[str, Limit]) -> str:
+    """What takes the time of words that are written; empty until it has been measured, or without limits."""
+    if measured is None or not measured.final:
+        return ""
+    speeds = {name: measured.speed(name).median for name in measured.seconds if name in limits}
+    shares = {name: speed / limits[name].writing for name, speed in speeds.items()}
+    waits = {name: limits[name].writing_waits_for(speed) for name, speed in speeds.items()}
+    return prose.waiting("Written one at a time", shares, waits)
 
 
 def _times(measured: Latencies, name: str, base: str) -> str:

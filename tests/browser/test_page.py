@@ -42,7 +42,7 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#results tbody tr")).to_have_count(3)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
     expect(page.locator("#fidelity tbody tr")).to_have_count(2)
-    expect(page.locator("#spread")).to_contain_text("In 16 passages of this text, 250 words each, KL of int8 ran from")
+    expect(page.locator("#spread")).to_contain_text("In 18 passages of this text, 484 words each, KL of int8 ran from")
     expect(page.locator("#dots .js-plotly-plot .scatterlayer .trace")).to_have_count(8)  # dots and means, twice
     expect(page.locator("#course .js-plotly-plot .scatterlayer .trace")).to_have_count(3)  # the words, two lines
 
@@ -254,7 +254,7 @@ def test_no_tab_scrolls_sideways_and_nothing_leaves_the_host(
     expect(status(page)).to_contain_text("80 places")
     open_tab(page, "Evaluate")
     button(page, "Measure").click()
-    expect(page.locator("#measuring-status")).to_contain_text("over 4,000 words")
+    expect(page.locator("#measuring-status")).to_contain_text("over 8,715 words")
     away = [url for url in visitor.requests if not url.startswith((address, "data:", "blob:"))]
     assert away == []
     assert len(visitor.requests) > 50

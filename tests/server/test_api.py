@@ -132,6 +132,7 @@ def test_evaluate(client: Client, bundled: lmdemo.Checkpoint) -> None:
         assert row["tokens"] == 500
         assert row["tokens_per_second"] == pytest.approx(500 / row["seconds"])
         assert isinstance(row["doubts"], str)
+        assert row["memory"] is None or row["memory"] > 10**6
     assert rows[0]["speedup"] == 1
     assert rows[1]["speedup"] > 0
     low, high = rows[1]["speedup_interval"]

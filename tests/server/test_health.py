@@ -16,7 +16,7 @@ def poll(service: Service) -> tuple[int, dict]:
     """The answer while the service's turn is taken."""
 
     async def ask() -> tuple[int, dict]:
-        with service._turn:
+        with service._turns.turn:
             answer = await health.Health(service).answer(HttpRequest({"type": "http"}))
         return answer.status_code, json.loads(answer.body)
 

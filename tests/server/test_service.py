@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import lmdemo
+from little_text import little_text
 from lmdemo.checkpoint import Located
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
@@ -32,7 +33,8 @@ def serve() -> Iterator[Callable[[str], Service]]:
     labs: list[Lab] = []
 
     def start(name: str, guessed: bool = False) -> Service:
-        service = Service(Request(name, guessed=guessed))
+        with little_text(300):
+            service = Service(Request(name, guessed=guessed))
         labs.append(service.lab)
         service.start()
         return service
@@ -133,7 +135,7 @@ def test_a_model_is_read_while_another_computation_has_the_turn(
     hub.repos["someone/read"] = hub.repos[NAME]
     service = Service(Request(f"someone/read@{sha}"))
     bundled = service.lab
-    with service._turn:
+    with service._turns.turn:
         service.start()
         assert read.wait(60)
     assert settled(service) is Phase.SERVING

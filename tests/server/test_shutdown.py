@@ -39,7 +39,7 @@ def end_of(inside: Inside, session: str) -> dict:
 def finishing(inside: Inside, patience: float) -> Iterator[tuple[Future[dict], Future[dict], Future[None]]]:
     """A run that cannot go on within the block and one that waits, while the app ends: the ends of all three."""
     with ThreadPoolExecutor(2) as readers:  # a run begins when it is read
-        with inside.service.lab._turn:
+        with inside.service.lab._turns.turn:
             ends = []
             for session, values in (("running", LONG), ("waiting", SHORT)):
                 inside.join(session, values).raise_for_status()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from starlette.middleware import Middleware
 
+from little_text import little_text
 from lmdemo.server.gradio_queue import RunQueue, queue_of
 from lmdemo.server.service import Service
 from lmdemo.server.shutdown import Closing, Stop
@@ -59,7 +60,8 @@ class Inside:
 @contextmanager
 def served_inside(**environment: str) -> Iterator[Inside]:
     """The page, built with these variables, until the end of the block."""
-    service, stop = Service(), Stop()
+    with little_text():
+        service, stop = Service(), Stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")  # as app.py does
         for name, value in environment.items():

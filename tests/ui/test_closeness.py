@@ -8,7 +8,7 @@ import torch
 
 import lmdemo
 from lmdemo.fidelity import FidelityRun, fidelity, summarize
-from lmdemo.ui import closeness, markup
+from lmdemo.ui import closeness, results
 
 
 def run_of(off: float, spread: float, kl: float) -> FidelityRun:
@@ -39,7 +39,7 @@ def test_the_verdict_has_both_perplexities_and_their_paired_difference(
     assert said.startswith("On this text, over 4,000 words in windows of 200, the perplexity of int8 is ")
     assert re.search(rf"against [\d.]+, a change of (?:{change}); closer than 1%: {answer}\.", said), said
     assert said.endswith("KL is 0.0276, as if a coin that says 50% said 50 ± 11.6%.")
-    assert not re.search("kept|keeps|quality", said + markup.fidelity_table(run))
+    assert not re.search("kept|keeps|quality", said + results.fidelity_table(run))
 
 
 def test_the_range_of_the_passages_is_told() -> None:
@@ -54,30 +54,30 @@ def test_the_range_of_the_passages_is_told() -> None:
 def test_fp32_alone_is_compared_with_nothing(tiny: lmdemo.LSTMModel) -> None:
     *_, run = fidelity({"fp32": tiny}, torch.arange(20))
     assert closeness.verdict(run) == closeness.passages(run) == ""
-    assert markup.fidelity_table(run) == markup.passage_table(run) == markup.percentile_tables(run) == ""
+    assert results.fidelity_table(run) == results.passage_table(run) == results.percentile_tables(run) == ""
 
 
 def test_a_test_text_of_one_predicted_word_is_shown_without_what_it_cannot_tell(tiny: lmdemo.LSTMModel) -> None:
     *_, run = fidelity(lmdemo.build_variants(tiny, ["fp32", "int8"]), torch.tensor([2, 3]))
     assert "closer than 1%: not decided" in closeness.verdict(run)
     assert closeness.passages(run) == ""  # one passage has no range
-    row = markup.fidelity_rows(run)["int8"]
+    row = results.fidelity_rows(run)["int8"]
     assert row["within 1%"] == "not decided"
     assert row["same top word"] in ("0.0%", "100.0%")
-    shown = markup.fidelity_table(run) + markup.percentile_tables(run) + markup.passage_table(run)
+    shown = results.fidelity_table(run) + results.percentile_tables(run) + results.passage_table(run)
     assert "nan" not in closeness.verdict(run) + shown
 
 
 def test_what_no_number_says_any_more_is_said_in_words() -> None:
     run = run_of(800.0, 0.05, 12.0)
-    shown = closeness.verdict(run) + closeness.passages(run) + markup.fidelity_table(run) + markup.passage_table(run)
+    shown = closeness.verdict(run) + closeness.passages(run) + results.fidelity_table(run) + results.passage_table(run)
     assert "over 10^12 against" in shown
     assert "a change of over 10^12%; closer than 1%: no" in shown
     assert "inf" not in shown
 
 
 def test_percentiles_are_those_of_llama_cpp() -> None:
-    html = markup.percentile_tables(run_of(0.0, 0.05, 0.004))
+    html = results.percentile_tables(run_of(0.0, 0.05, 0.004))
     divergence, change = re.findall(r"<thead>(.*?)</thead>", html)
     heads = ["variant", "least", "0.1 %", "1 %", "5 %", "10 %", "median", "90 %", "95 %", "99 %", "99.9 %", "most"]
     assert re.findall(r"<th[^>]*>(.*?)</th>", divergence) == heads

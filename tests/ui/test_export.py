@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 import lmdemo
+from lmdemo.held import Held
 from lmdemo.lab import Lab
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.roofline import Meter
-from lmdemo.ui import export, prose
+from lmdemo.ui import export, prose, results
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,8 @@ def test_markdown_is_three_tables_a_line_and_the_warnings(evaluation: Evaluation
     assert heading == "Writing, a word at a time:"
     assert written.splitlines()[0] == ("| | × fp32 | × fp32-packed | words/s | ms a word, median | 95% take at most |")
     assert len(fidelity.splitlines()) == 4
-    assert {text.count("|") for text in speed.splitlines()} == {9}
+    columns = 8 + bool(evaluation.held)  # memory where the system tells
+    assert {text.count("|") for text in speed.splitlines()} == {columns + 1}
     assert "700 words in windows of 50" in line
     assert evaluation.machine.torch in line
     assert warning == prose.doubts(comparison)
@@ -89,6 +91,21 @@ def test_json_has_what_a_written_word_took(evaluation: Evaluation) -> None:
     assert found["seconds_a_word"]["median"] == evaluation.writing.percentile("int8", 50)
     assert found["seconds_a_word"]["percentile_95"] >= found["seconds_a_word"]["median"]
     assert found["speedup"]["n"] == 20
+
+
+def test_the_memory_that_a_variant_holds_is_told_with_its_parts(evaluation: Evaluation) -> None:
+    told = replace(evaluation, held={"fp32": Held(100, 0, 0), "int8": Held(5_120_000, 7_357_000, 0)})
+    found = json.loads(export.as_json(told))["variants"]
+    assert found["int8"]["memory"] == {
+        "bytes": 12_477_000,
+        "bytes_tensors": 5_120_000,
+        "bytes_packed": 7_357_000,
+        "bytes_kernel": 0,
+    }
+    assert set(found["fp32-packed"]["memory"].values()) == {None}  # where the system does not tell
+    rows = list(csv.DictReader(io.StringIO(export.as_csv(told))))
+    assert [row["memory_bytes"] for row in rows] == ["100", "", "12477000"]
+    assert [row["memory"] for row in results.result_rows(told).values()] == ["0.1 kB", "not told", "12 MB"]
 
 
 def test_a_number_that_is_none_is_null(bundled: lmdemo.Checkpoint) -> None:

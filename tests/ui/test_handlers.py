@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -10,7 +11,12 @@ from typing import TypeVar
 import gradio as gr
 import pytest
 
+import lmdemo
+from little_text import little_text
+from lmdemo.evaluation import Comparison
+from lmdemo.fidelity import fidelity
 from lmdemo.generation import Generation
+from lmdemo.lab import Lab
 from lmdemo.server.service import Request, Service
 from lmdemo.ui import evaluate, generate
 from threads import in_a_thread
@@ -25,7 +31,8 @@ def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
 
 @pytest.fixture(scope="module")
 def service() -> Service:
-    return Service()
+    with little_text():
+        return Service()
 
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
@@ -158,6 +165,41 @@ def test_fp32_alone_is_measured_too(service: Service) -> None:
     *_, last = evaluate.measure(service, 200, 25, [])
     assert "fp32 reads" in last["status"]
     assert last["fidelity"] == ""
+
+
+def test_the_whole_texts_passages_are_shown_when_they_are_there(
+    service: Service, bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation, whole = service.lab.evaluation.result(timeout=120), Future()
+    monkeypatch.setattr(Lab, "whole", whole)
+    monkeypatch.setattr(Comparison, "sound", True)
+    early = evaluate.again(service, evaluation, False)
+    assert not early["whole"].visible
+    assert early["clock"].active
+    models = lmdemo.build_variants(bundled.model, ["fp32", "int8"])
+    *_, run = fidelity(models, bundled.test_ids[:401], 100)
+    whole.set_result(run)
+    late = evaluate.again(service, evaluation, False)
+    assert (late["whole"].visible, late["clock"].active) == (True, False)
+    assert "16 passages of the whole test text (400 words in windows of 100), 25 words each" in late["whole_spread"]
+    assert len(late["whole_dots"].data) == 4
+    assert "status" not in late  # what is shown stays
+    asked = finish(evaluate.arrive(service, "http://host/?tab=evaluate&tokens=300"))
+    assert asked["whole_spread"] == late["whole_spread"]
+
+
+def test_a_page_that_came_too_early_gets_the_first_results_when_they_are_there(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, late = service.lab.evaluation.result(timeout=120), Future()
+    monkeypatch.setattr(Lab, "evaluation", late)
+    monkeypatch.setattr("lmdemo.ui.events.FIRST_WAIT", 0)
+    early = finish(evaluate.arrive(service, "http://host/"))
+    assert (early["clock"].active, early["awaits"], len(early)) == (True, True, 2)
+    assert evaluate.again(service, None, True)["clock"].active
+    late.set_result(ready)
+    assert evaluate.again(service, None, True)["last"] is ready
+    assert "last" not in evaluate.again(service, None, False)  # what the address asked for stays
 
 
 def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> None:

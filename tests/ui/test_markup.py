@@ -114,6 +114,23 @@ def test_what_words_wait_for_is_said_from_the_share_of_the_limit() -> None:
     assert prose.why(comparison, {}) == ""
 
 
+def test_what_written_words_wait_for_is_bytes_operations_or_the_calls_themselves() -> None:
+    """Each variant writes 100 words/s."""
+    measured = Latencies(dict.fromkeys(("fp32", "fp32-packed", "int8"), (0.01,) * 200), True)
+    limits = {
+        "fp32": Limit(10, 1, bandwidth=1_250.0, peak=1e9),
+        "fp32-packed": Limit(1, 10, bandwidth=1e9, peak=2_000.0),
+        "int8": Limit(10, 1, bandwidth=1e4, peak=1e9),
+    }
+    assert writing.why(measured, limits) == (
+        "Written one at a time, most of a word’s time goes into reading the weights with fp32 (80% of its limit);"
+        " multiplying with fp32-packed (50% of its limit); the calls themselves and what else a word needs with int8"
+        " (10% of its limit)."
+    )
+    assert writing.why(measured, {}) == writing.why(None, limits) == ""
+    assert writing.why(replace(measured, final=False), limits) == ""
+
+
 def test_writing_is_a_table_and_a_sentence_of_its_own() -> None:
     measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200, "int8": (0.005,) * 200}, True)
     assert writing.verdict(measured) == (

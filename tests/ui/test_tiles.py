@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lmdemo.evaluation import Comparison
-from lmdemo.lab import Lab
+from lmdemo.first_results import FirstResults
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.server.service import Service
@@ -102,7 +102,7 @@ def test_a_page_looks_again_until_its_figures_are_sound(
 
 
 def test_the_size_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lab, "_find_example", lambda _: None)
-    monkeypatch.setattr(Lab, "_first_evaluation", lambda _: None)
+    monkeypatch.setattr(FirstResults, "find_example", lambda _: None)
+    monkeypatch.setattr(FirstResults, "_first_evaluation", lambda _: None)
     found = in_a_thread(asyncio.run, tiles.arrive(Service()))
     assert re.search(r"<b>\d\d%</b>", found["tiles"])
