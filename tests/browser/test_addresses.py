@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
@@ -27,10 +26,9 @@ def texts(page: Page) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", query.TABS)
-def test_an_address_opens_a_tab(open_page: Open, address: str, name: str) -> None:
-    page = open_page(f"{address}/?tab={name}").page
-    expect(page.get_by_role("tab", selected=True)).to_have_text(name.capitalize())
+def test_an_address_opens_a_tab(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?tab=about").page
+    expect(page.get_by_role("tab", selected=True)).to_have_text("About")
 
 
 def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) -> None:
@@ -77,17 +75,10 @@ def test_without_a_clipboard_the_link_is_shown(open_page: Open, address: str) ->
     expect(shown).to_have_attribute("href", re.compile(f"^{address}/\\?tab=generate&prompt=.*&seed=3.*&run=1$"))
 
 
-@pytest.mark.parametrize(
-    ("query", "sentence"),
-    [
-        ("words=0&run=1", "In this page’s address: Words must be a whole number from 1 to 1,000."),
-        ("tab=nowhere", "In this page’s address: The tab of an address must be one of generate, size,"),
-        ("variants=%3Cimg+src=x+onerror=alert(1)%3E", "In this page’s address: Variants must be a list of names among"),
-    ],
-)
-def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str, query: str, sentence: str) -> None:
-    visitor = open_page(f"{address}/?{query}")
+def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str) -> None:
+    visitor = open_page(f"{address}/?run=1&variants=%3Cimg+src=x+onerror=alert(1)%3E")
     page = visitor.page
+    sentence = "In this page’s address: Variants must be a list of names among"
     expect(line(page).get_by_role("alert")).to_contain_text(sentence)
     expect(page.locator("#writing section")).to_have_count(2)  # the example
     page.get_by_role("textbox", name="Prompt").fill("The captain")

@@ -135,7 +135,7 @@ def is_dark(inside: FrameLocator) -> bool:
     return is_light(inside.locator(".status >> visible=true").first)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
+@pytest.mark.parametrize(("site", "width", "dark"), [("sphinx", 1280, True), ("mkdocs", 390, False)], indirect=["site"])
 def test_the_app_works_on_a_page_of_documentation(
     site: Site, open_page: Open, address: str, width: int, dark: bool
 ) -> None:

@@ -29,6 +29,11 @@ settings = st.builds(
 )
 
 
+@pytest.mark.parametrize("name", query.TABS)
+def test_a_tab_is_named_by_an_address(name: str) -> None:
+    assert query.tab(f"http://host/?tab={name}") == name
+
+
 @given(st.builds(query.GenerateQuery, settings, chosen, st.booleans()), st.sampled_from(HOSTS))
 def test_what_is_to_be_written_comes_back_from_its_address(asked: query.GenerateQuery, host: str) -> None:
     address = query.join(host, asked.parameters())
