@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
-from lmdemo.ui import markup, prose, query, texts
+from lmdemo.ui import inspecting, markup, prose, query, race, texts
 from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
@@ -31,10 +32,10 @@ from lmdemo.ui.events import (
 )
 
 KIND = "page/generate"  # of a run, in the log
-SLOW_MOTION = 20  # times slower than it was computed
-LONGEST_REPLAY = 60.0  # seconds; the rest of a longer run is shown at once
+STILL = "Less motion is asked for on this device, so this is the end."
 # A replay draws on the loop that serves everyone, 1.4 ms a frame of two long texts: a few at a time.
-REPLAYING = {"concurrency_id": "replay", "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+WATCHING = {"concurrency_id": "watch", "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+LESS_MOTION = "(raw, last) => [raw, last, matchMedia('(prefers-reduced-motion: reduce)').matches]"
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,21 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     settings, variants = _settings(lab)
     settings = {"prompt": prompt, **settings}
     status = run_line(markup.status("Press Write."), elem_id="writing-status")
+    last, origin = gr.State(None), gr.State(None)  # the last run, and the model that wrote it
     with gr.Row(elem_id="reading"):
         with gr.Column(min_width=0):
             written = gr.HTML(elem_id="writing", js_on_load="lmdemo.keepHeight(element)")
-        gr.Column(elem_id="inspector", min_width=0)  # what both models thought at a word that is pointed at
+        with gr.Column(elem_id="inspector", min_width=0):
+            inspecting.build(service, last, origin)
     with gr.Row(elem_classes="buttons"):
-        slowly = gr.Button(f"Replay {SLOW_MOTION}× slower", size="sm", interactive=False)
+        slowly = gr.Button("Watch it", size="sm", interactive=False)
         share = gr.Button("Copy link to this run", size="sm", interactive=False)
         raw = gr.Checkbox(False, label="Raw tokens, as the model has them", container=False, elem_classes="switch")
-    last = gr.State(None)
+    still = gr.Checkbox(False, visible="hidden", label="Less motion")
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
 
     drawn = {"status": status, "texts": written}
-    filled = {**drawn, "last": last, "query": query, "slowly": slowly, "share": share}
+    filled = {**drawn, "last": last, "origin": origin, "query": query, "slowly": slowly, "share": share}
     writing = {
         **named(partial(write, service), {"raw": raw, "variants": variants, **settings}, filled),
         "show_progress_on": [status],
@@ -86,7 +89,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
         gr.on([start.click, prompt.submit, asked.change], **writing),
         sampled.then(**writing),
         reseeded.then(**writing),
-        slowly.click(**named(replay, {"raw": raw, "last": last}, drawn), **REPLAYING),
+        slowly.click(**named(watch, {"raw": raw, "last": last, "still": still}, drawn), **WATCHING, js=LESS_MOTION),
     ]
     stopping = stop.click(None, cancels=runs, api_visibility="private")
     stopping.then(**named(settled(stopped), {"raw": raw, "last": last}, drawn), **QUICK)
@@ -159,6 +162,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
         settings: the fields of `GenerationSettings`, as they came.
     """
     lab = service.lab
+    origin = prose.origin(lab.checkpoint)
     last: Generation | None = None
 
     def start(variants: object, pause: Pause, **settings: object) -> Iterator[Generation]:
@@ -169,7 +173,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
         for snapshot in throttled(run, TEXT_INTERVAL):
             first = _offers(True) if last is None else {}
             last = snapshot
-            yield {**draw(last, raw), **first, "last": last, "query": query_of(last)}
+            yield {**draw(last, raw), **first, "last": last, "origin": origin, "query": query_of(last)}
     except LmdemoError as error:
         so_far = f" {prose.parting(last)}" if last else ""
         yield {"status": markup.alert(f"{error}{so_far}")}
@@ -186,7 +190,7 @@ async def arrive(service: Service, address: object) -> Update:
         return await _example(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
     controls = {**asdict(asked.settings), "variants": list(asked.variants)}
-    nothing = {"texts": "", "last": None, "query": "", **_offers(False)}
+    nothing = {"texts": "", "last": None, "origin": None, "query": "", **_offers(False)}
     return {"status": line, **nothing, **controls, "asked": int(asked.run)}
 
 
@@ -204,31 +208,36 @@ async def _example(service: Service) -> Update:
         note = f"Computed here after the start. Seed {seed}: the first whose texts part {where}."
     line = markup.status(texts.verdict(example), note)
     controls = {"prompt": example.settings.prompt, "seed": seed}
-    shown = {**redraw(False, example), **_offers(True), "last": example, "query": query_of(example)}
-    return {"status": line, **shown, **controls}
+    kept = {"last": example, "origin": prose.origin(lab.checkpoint), "query": query_of(example)}
+    return {"status": line, **redraw(False, example), **_offers(True), **kept, **controls}
 
 
-async def replay(raw: object, last: Generation | None) -> AsyncIterator[Update]:
-    """The last run again as it was timed, slow enough to watch; it computes nothing and holds no turn."""
+async def watch(raw: object, last: Generation | None, still: object) -> AsyncIterator[Update]:
+    """The last run again, slowed so that a reader can follow; it computes nothing and holds no turn.
+
+    Args:
+        still: whether the visitor asked for less motion, to whom its end is shown at once.
+    """
     if last is None:
-        yield {"status": markup.alert("There is nothing to replay yet; press Write first."), "texts": ""}
+        yield {"status": markup.alert("There is nothing to watch yet; press Write first."), "texts": ""}
         return
-    took = max(writing.seconds for writing in last.writings.values())
-    shown = min(took, LONGEST_REPLAY / SLOW_MOTION)
-    clock = 0.0
-    while clock < shown:
-        clock += TEXT_INTERVAL / SLOW_MOTION
-        yield draw(last.at(clock), raw)
-        await asyncio.sleep(TEXT_INTERVAL)
-    if shown < took:
-        cut = f"The replay was cut short after {LONGEST_REPLAY:g} seconds."
-        yield {"status": markup.status(texts.verdict(last), cut), **redraw(raw, last)}
-    else:
-        yield draw(last, raw) if last.final else stopped(raw, last)  # it was stopped, and so the replay ends
+    began, line = time.monotonic(), race.line(last)
+    if still is not True:
+        for frame, clock in race.frames(last, lambda: time.monotonic() - began):
+            written = texts.side_by_side(frame, raw is True, under_way=True)
+            yield {"status": markup.status(line, clock, under_way=True), "texts": written}
+            await asyncio.sleep(TEXT_INTERVAL)
+    if last.final:
+        note = f"{STILL} {line}" if still is True else line
+        yield {"status": markup.status(texts.verdict(last), note), **redraw(raw, last)}
+    else:  # it was stopped, and so this ends
+        yield stopped(raw, last)
 
 
 def stopped(raw: object, last: Generation | None) -> Update:
-    """What is shown after Stop."""
+    """What is shown after Stop: of a run that had come to its end, and was watched, that end."""
+    if last is not None and last.final:
+        return draw(last, raw)
     return {"status": markup.status("Stopped.", prose.parting(last) if last else ""), **redraw(raw, last)}
 
 

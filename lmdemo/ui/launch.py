@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from lmdemo.server import gate, health, loader, sessions, tools
 from lmdemo.server.headers import security_headers, threshold
 from lmdemo.server.service import Service
-from lmdemo.ui.theme import SCRIPT, STYLE, THEME, VARIANT_COLOURS
+from lmdemo.ui.theme import SCRIPTS, STYLE, THEME, VARIANT_COLOURS
 
 # Whose last run is kept, the most recent first; more than can wait. A call of an endpoint counts as one too.
 SESSIONS = 256
@@ -30,7 +30,7 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "css": VARIANT_COLOURS,
         "css_paths": [STYLE],
         # not `js`, which runs when what calls it has been drawn already; nor by an address, which a proxy may move
-        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "ssr_mode": False,

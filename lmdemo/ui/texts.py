@@ -17,7 +17,7 @@ LEGEND = Markup(
     '<p class="legend"><span class="other"><mark style="--variant:var(--{0})">word</mark>'
     '<small class="chosen" style="--variant:var(--{1})">other</small></span> {0}’s word, and the choice of {2} there'
     ' <span class="apart">· <span class="own" style="--variant:var(--{1})">tinted</span> {2} goes a way of its own'
-    "</span></p>"
+    '</span> <span class="hint">· tap a word to see what each model thought there</span></p>'
 )
 
 
@@ -67,18 +67,23 @@ def _column(name: str, generation: Generation, raw: bool) -> Markup:
 
 
 def _baseline(generation: Generation, raw: bool) -> Markup:
-    """The prompt, then each word in an element of its own, with what other variants choose in its place."""
+    """The prompt, then each word in an element of its own, with what other variants choose in its place.
+
+    One word is in the order of Tab, from which the others are reached: the first of those that are chosen otherwise.
+    """
     baseline = next(iter(generation.writings))
     prompt, pieces = _pieces(generation, baseline, raw)
     chosen = _chosen_otherwise(generation, raw)
-    word = Markup('{}<span data-word="{}">{}</span>{}')
-    marked = Markup('{}<span data-word="{}" class="other"><mark>{}</mark>{}</span>{}')
+    word = Markup('{}<span data-word="{}"{}>{}</span>{}')
+    marked = Markup('{}<span data-word="{}"{} class="other"><mark>{}</mark>{}</span>{}')
+    entry = min(chosen, default=0)
     parts = [prompt]
     for position, (before, text, after) in enumerate(pieces):
+        button = Markup(' tabindex="0" role="button" aria-expanded="false"') if position == entry else ""
         if position in chosen:
-            parts.append(marked.format(before, position, text, chosen[position], after))
+            parts.append(marked.format(before, position, button, text, chosen[position], after))
         else:
-            parts.append(word.format(before, position, text, after))
+            parts.append(word.format(before, position, button, text, after))
     return Markup().join(parts)
 
 

@@ -6,7 +6,7 @@ from lmdemo.checkpoint import ASSETS
 from lmdemo.ui.plots import COLOURS
 
 STYLE = ASSETS / "style.css"
-SCRIPT = ASSETS / "page.js"
+SCRIPTS = (ASSETS / "page.js", ASSETS / "words.js")
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "Liberation Mono", "monospace")
 

@@ -108,13 +108,15 @@ def test_an_example_and_a_new_seed_write(visit: Visit) -> None:
     expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("1")
 
 
-def test_a_replay_is_slow_enough_to_watch(visit: Visit) -> None:
+def test_a_race_is_slow_enough_to_watch_and_stop_skips_it(visit: Visit) -> None:
     page = visit().page
-    button(page, "Replay 20× slower").click()
-    expect(status(page)).to_contain_text("so far")
+    whole = page.locator("#writing").inner_text()
+    button(page, "Watch it").click()
+    expect(status(page)).to_contain_text(re.compile(r"really [\d.]+ s against [\d.]+ s\. [\d.]+ s on the clock"))
     assert_grows(page.locator("#writing section").first)
     button(page, "Stop").click()
-    expect(status(page)).to_contain_text("Stopped.")
+    expect(page.locator("#writing")).to_have_text(whole, use_inner_text=True)
+    expect(status(page)).to_contain_text("of 80 places.")
 
 
 def test_sizes_are_bars_a_table_and_a_sentence(visit: Visit) -> None:

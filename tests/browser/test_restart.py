@@ -56,8 +56,8 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
         page.get_by_role("button", name="Write", exact=True).click()
         expect(page.locator("#writing .prompt").first).to_have_text("zz1 zz2")
         expect(status).to_contain_text(re.compile(r"chose another word at (\d+|none) of 80 places\."))
-        page.get_by_role("button", name="Replay 20× slower").click()
-        expect(status).to_contain_text("so far")
+        page.get_by_role("button", name="Watch it").click()
+        expect(status).to_contain_text("on the clock")
         app.send_signal(signal.SIGTERM)
         page.get_by_text(ENDED).wait_for()
         assert app.wait(timeout=LAST_NET) == 0

@@ -18,7 +18,7 @@ from lmdemo.fidelity import fidelity
 from lmdemo.generation import Generation
 from lmdemo.lab import Lab
 from lmdemo.server.service import Request, Service
-from lmdemo.ui import evaluate, generate
+from lmdemo.ui import evaluate, generate, race, texts
 from threads import in_a_thread
 
 Answer = TypeVar("Answer")
@@ -74,6 +74,7 @@ def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: S
         "variants": ["int8", "int4-embedding"],
         "texts": "",
         "last": None,
+        "origin": None,
         "query": "",
         "slowly": gr.update(interactive=False),
         "share": gr.update(interactive=False),
@@ -96,41 +97,46 @@ def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) 
     assert "asked" not in found
 
 
-async def replayed(last: Generation | None) -> list[dict]:
-    return [frame async for frame in generate.replay(False, last)]
+async def watched(last: Generation | None, still: object = False) -> list[dict]:
+    return [frame async for frame in generate.watch(False, last, still)]
 
 
-def test_a_replay_ends_where_the_run_ended(service: Service) -> None:
+def test_a_race_ends_where_the_run_ended_and_says_how_much_it_was_slowed(service: Service) -> None:
     *_, end = generate.write(service, False, ["int8"], **settings())
     last = end["last"]
-    frames = finish(replayed(last))
-    assert len(frames) > 1
-    assert frames[-1] == generate.draw(last, False)
-    assert frames[0] != frames[-1]
+    *frames, end = finish(watched(last))
+    assert frames
+    for frame in frames:
+        assert "on the clock." in frame["status"]
+        assert "under-way" in frame["status"]
+        assert race.line(last) in frame["status"]
+    assert end["texts"] == generate.draw(last, False)["texts"]
+    assert "under-way" not in end["status"] + end["texts"]
+    assert texts.verdict(last) in end["status"]
 
 
-def test_a_replay_of_a_stopped_run_ends_too(service: Service) -> None:
-    first, *_ = generate.write(service, False, ["int8"], **settings(words=500))
-    last = first["last"]
+def test_whoever_asked_for_less_motion_sees_the_end_and_why(service: Service) -> None:
+    *_, end = generate.write(service, False, ["int8"], **settings())
+    (only,) = finish(watched(end["last"], still=True))
+    assert only["texts"] == end["texts"]
+    assert f"{generate.STILL} {race.line(end['last'])}" in only["status"]
+
+
+def test_a_race_that_is_skipped_shows_the_whole_texts(service: Service) -> None:
+    *_, end = generate.write(service, False, ["int8"], **settings())
+    assert generate.stopped(False, end["last"]) == generate.draw(end["last"], False)
+
+
+def test_a_race_of_a_stopped_run_ends_too(service: Service) -> None:
+    run = generate.write(service, False, ["int8"], **settings(words=500))
+    last = next(run)["last"]
+    run.close()
     assert not last.final
-    end = finish(replayed(last))[-1]
-    assert "under-way" not in end["status"]
-    assert end == generate.stopped(False, last)
-    assert "under-way" not in end["texts"]
+    assert finish(watched(last, still=True))[-1] == generate.stopped(False, last)
 
 
-def test_a_replay_of_a_long_run_is_cut_short(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    *_, end = generate.write(service, False, ["int8"], **settings(words=200))
-    last = end["last"]
-    monkeypatch.setattr(generate, "LONGEST_REPLAY", 0.3)
-    *frames, end = finish(replayed(last))
-    assert len(frames) in (3, 4)
-    assert "The replay was cut short after 0.3 seconds." in end.pop("status")
-    assert end == generate.redraw(False, last)
-
-
-def test_a_replay_of_nothing_says_so() -> None:
-    (only,) = finish(replayed(None))
+def test_a_race_of_nothing_says_so() -> None:
+    (only,) = finish(watched(None))
     assert "press Write first" in only["status"]
     assert generate.redraw(True, None) == {}  # what is shown stays
 
