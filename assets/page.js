@@ -8,6 +8,7 @@ window.lmdemo = (() => {
   const SCALES = { png: 2, svg: 1 };
   const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
 
+  const DRAWN_ANEW = { childList: true, subtree: true, attributeFilter: ["class"] }; // what a new value may change
   const FRAMES_STILL = 6; // that a page stands still before it is shown
 
   function folder({ pathname }) {
@@ -90,7 +91,7 @@ window.lmdemo = (() => {
       const button = stop();
       if (button) button.disabled = !underWay();
     };
-    new MutationObserver(allowStop).observe(block, { childList: true, subtree: true });
+    new MutationObserver(allowStop).observe(block, DRAWN_ANEW);
     requestAnimationFrame(allowStop);
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
@@ -103,14 +104,13 @@ window.lmdemo = (() => {
     let heights = [];
     const keep = () => {
       const sections = [...element.querySelectorAll("section")];
-      if (element.querySelector(".under-way")) {
-        sections.forEach((section, number) => {
-          section.style.minHeight = `${heights[number] ?? 0}px`;
-        });
-      }
+      const going = element.querySelector(".under-way") !== null;
+      sections.forEach((section, number) => {
+        section.style.minHeight = going && heights[number] ? `${heights[number]}px` : "";
+      });
       heights = sections.map((section) => section.offsetHeight);
     };
-    new MutationObserver(keep).observe(element, { childList: true, subtree: true });
+    new MutationObserver(keep).observe(element, DRAWN_ANEW);
   }
 
   // A tile is a link to its tab; on this page it opens the tab, and what was set and written stays.

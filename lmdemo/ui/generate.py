@@ -238,7 +238,7 @@ def stopped(raw: object, last: Generation | None) -> Update:
     """What is shown after Stop: of a run that had come to its end, and was watched, that end."""
     if last is not None and last.final:
         return draw(last, raw)
-    return {"status": markup.status("Stopped.", prose.parting(last) if last else ""), **redraw(raw, last)}
+    return {"status": markup.status(texts.verdict(last, "Stopped. ") if last else "Stopped."), **redraw(raw, last)}
 
 
 def redraw(raw: object, last: Generation | None) -> Update:

@@ -94,7 +94,7 @@ def choices_short(generation: Generation, name: str) -> str:
 def own_way_short(generation: Generation, name: str) -> str:
     """As `own_way`, beside the variant's name."""
     parted = generation.parted(name)
-    return f"left to itself, another way from word {parted[0] + 1:,}" if parted else "the same text"
+    return f"own way from word {parted[0] + 1:,}" if parted else "same text"
 
 
 def _count(places: int) -> str:

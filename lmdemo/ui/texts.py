@@ -16,22 +16,22 @@ PARAGRAPH = "¶"  # where a text has the end of one
 LEGEND = Markup(
     '<p class="legend"><span class="other"><mark style="--variant:var(--{0})">word</mark>'
     '<small class="chosen" style="--variant:var(--{1})">other</small></span> {0}’s word, and the choice of {2} there'
-    ' <span class="apart">· <span class="own" style="--variant:var(--{1})">tinted</span> {2} goes a way of its own'
+    ' <span class="apart">· <span class="own" style="--variant:var(--{1})">tinted</span> {2} on a way of its own'
     '</span> <span class="hint">· tap a word to see what each model thought there</span></p>'
 )
 
 
-def verdict(generation: Generation) -> Markup | str:
+def verdict(generation: Generation, before: str = "") -> Markup | str:
     """At how many places each variant chose another word, and from where on its own text goes another way.
 
-    Of one variant a headline and a sentence, of several a line each under a headline.
+    Of one variant a headline and a sentence, of several a line each under a headline; `before` begins the headline.
     """
     baseline, *others = generation.writings
     if generation.compared == 0 or not others:
-        return prose.parting(generation)
+        return before + prose.parting(generation)
     if len(others) == 1:
-        return Markup('<strong class="headline">{}</strong> <span class="then">{}</span>').format(
-            prose.choices(generation, others[0]), prose.own_way(generation, others[0])
+        return Markup('<strong class="headline">{}{}</strong> <span class="then">{}</span>').format(
+            before, prose.choices(generation, others[0]), prose.own_way(generation, others[0])
         )
     line = Markup(
         '<li><strong style="--variant:var(--{0})">{0}</strong> <span>{1}</span> <span class="then">{2}</span></li> '
@@ -41,14 +41,14 @@ def verdict(generation: Generation) -> Markup | str:
         for name in others
     )
     return Markup(
-        '<strong class="headline">Places at which each chose another word than {}</strong><ul>{}</ul>'
-    ).format(baseline, Markup().join(lines))
+        '<strong class="headline">{}Places at which each chose another word than {}</strong><ul>{}</ul>'
+    ).format(before, baseline, Markup().join(lines))
 
 
 def side_by_side(generation: Generation, raw: bool, under_way: bool) -> Markup:
     """All texts, the baseline's first; those of a run that is `under_way` keep the height that they had."""
     baseline, *others = generation.writings
-    legend = LEGEND.format(baseline, others[0], others[0] if len(others) == 1 else "another") if others else ""
+    legend = LEGEND.format(baseline, others[0], others[0] if len(others) == 1 else "a variant") if others else ""
     columns = Markup().join(_column(name, generation, raw) for name in generation.writings)
     return Markup('{}<div class="texts{}">{}</div>').format(legend, " under-way" if under_way else "", columns)
 

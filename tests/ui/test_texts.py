@@ -127,8 +127,8 @@ def test_several_variants_get_a_line_each() -> None:
     assert "at 1 of 2 places so far." in prose.parting(going)
     lines = re.findall("<li>.*?</li>", texts.verdict(generation))
     assert [" ".join(Reader(line).text.split()) for line in lines] == [
-        "int8 none of 3 the same text",
-        "int4-embedding 1 of 3 left to itself, another way from word 2",
+        "int8 none of 3 same text",
+        "int4-embedding 1 of 3 own way from word 2",
     ]
 
 
