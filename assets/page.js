@@ -30,7 +30,7 @@ window.lmdemo = (() => {
   }
 
   // Gradio draws its components one after another as their code comes, and each pushes what is below it down. So the page
-  // is shown when it stands still. The style sheet hides it until then, and for some seconds at most.
+  // is shown when it stands still. The style sheet hides it until then, and for 20 seconds at most.
   function showWhenDrawn(page) {
     let height = 0;
     let still = 0;

@@ -16,7 +16,7 @@ from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
-from lmdemo.ui import inspecting, markup, prose, query, race, texts
+from lmdemo.ui import choices, inspecting, markup, prose, query, race, texts
 from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
@@ -175,7 +175,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
             last = snapshot
             yield {**draw(last, raw), **first, "last": last, "origin": origin, "query": query_of(last)}
     except LmdemoError as error:
-        so_far = f" {prose.parting(last)}" if last else ""
+        so_far = f" {choices.parting(last)}" if last else ""
         yield {"status": markup.alert(f"{error}{so_far}")}
 
 
@@ -254,7 +254,7 @@ def query_of(run: Generation) -> str:
 def draw(snapshot: Generation, raw: object) -> Update:
     """A run as status and texts."""
     under_way = not snapshot.final
-    line = markup.status(texts.verdict(snapshot), prose.unknown_words(snapshot), under_way)
+    line = markup.status(texts.verdict(snapshot), choices.unknown_words(snapshot), under_way)
     return {"status": line, "texts": texts.side_by_side(snapshot, raw is True, under_way)}
 
 

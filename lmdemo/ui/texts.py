@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from lmdemo.generation import Generation
 from lmdemo.text import EOS, shown, spaced
-from lmdemo.ui import prose
+from lmdemo.ui import choices, prose
 
 PARAGRAPH = "¶"  # where a text has the end of one
 LEGEND = Markup(
@@ -28,16 +28,16 @@ def verdict(generation: Generation, before: str = "") -> Markup | str:
     """
     baseline, *others = generation.writings
     if generation.compared == 0 or not others:
-        return before + prose.parting(generation)
+        return before + choices.parting(generation)
     if len(others) == 1:
         return Markup('<strong class="headline">{}{}</strong> <span class="then">{}</span>').format(
-            before, prose.choices(generation, others[0]), prose.own_way(generation, others[0])
+            before, choices.chosen(generation, others[0]), choices.own_way(generation, others[0])
         )
     line = Markup(
         '<li><strong style="--variant:var(--{0})">{0}</strong> <span>{1}</span> <span class="then">{2}</span></li> '
     )
     lines = (
-        line.format(name, prose.choices_short(generation, name), prose.own_way_short(generation, name))
+        line.format(name, choices.chosen_short(generation, name), choices.own_way_short(generation, name))
         for name in others
     )
     return Markup(

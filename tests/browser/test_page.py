@@ -47,14 +47,43 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#course .js-plotly-plot .scatterlayer .trace")).to_have_count(3)  # the words, two lines
 
 
+def test_a_tile_leads_to_its_tab(visit: Visit) -> None:
+    page = visit().page
+    page.get_by_role("textbox", name="Prompt").fill("The captain")
+    tiles = page.locator("a.tile")
+    expect(tiles.locator("b")).to_have_text([re.compile(r"^\d+%$"), re.compile(r"^[\d.]+×$"), re.compile("of 100$")])
+    for number, name in enumerate(("Size", "Evaluate", "Evaluate")):
+        tiles.nth(number).press("Enter")
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+    open_tab(page, "Generate")
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The captain")  # it was no other page
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_while_the_page_is_drawn(open_page: Visit, address: str, width: int) -> None:
+    page = open_page("about:blank", width).page
+    page.add_init_script("""
+      window.moved = 0;
+      const add = (list) => list.getEntries().forEach(({value}) => { window.moved += value; });
+      new PerformanceObserver(add).observe({type: "layout-shift"});
+    """)
+    page.goto(address)
+    page.get_by_text("Computed here after the start").wait_for()
+    expect(page.locator("a.tile b").first).to_contain_text("%")
+    at_rest(page)
+    assert page.evaluate("window.moved") <= 0.02
+
+
 def test_it_streams_and_stops_at_once(visit: Visit) -> None:
     page = visit().page
+    expect(button(page, "Stop")).to_be_disabled()
     setting(page, "Words", "1000")
     button(page, "Write").click()
     assert_grows(page.locator("#writing section").first)
     with page.expect_response("**/cancel"):
         button(page, "Stop").click()
     expect(status(page)).to_contain_text("Stopped.")
+    expect(button(page, "Stop")).to_be_disabled()
     at_rest(page)  # which it does not come to while something is written
     button(page, "Write").click()
     expect(status(page)).to_contain_text(re.compile(r"1,000 places"))
@@ -103,9 +132,21 @@ def test_an_example_and_a_new_seed_write(visit: Visit) -> None:
     page = visit().page
     page.get_by_role("button", name="She opened the letter, and").click()
     expect(page.locator("#writing .prompt").first).to_have_text("She opened the letter, and")
+    expect(page.locator("#writing-status .under-way")).to_have_count(0)
     setting(page, "Seed", "1")
+    page.evaluate("""() => {
+      const texts = document.querySelector("#writing"), before = texts.offsetHeight;
+      window.fallen = 0;
+      const look = () => {
+        if (texts.querySelector(".under-way")) window.fallen = Math.max(window.fallen, before - texts.offsetHeight);
+        requestAnimationFrame(look);
+      };
+      look();
+    }""")
     button(page, "New seed").click()
     expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("1")
+    expect(status(page)).to_contain_text(re.compile(r"80 places\."))
+    assert page.evaluate("window.fallen") <= 1  # the texts keep their height until the new ones are there
 
 
 def test_a_race_is_slow_enough_to_watch_and_stop_skips_it(visit: Visit) -> None:

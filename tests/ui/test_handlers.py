@@ -87,6 +87,15 @@ def test_an_address_fills_the_inputs_and_the_first_results_leave_them(service: S
     assert not {"tokens", "window", "variants", "asked"} & finish(evaluate.arrive(service, f"http://host/{RUN}")).keys()
 
 
+def test_the_page_has_defaults_of_its_own_and_an_address_those_it_always_had(service: Service) -> None:
+    example = finish(generate.arrive(service, "http://host/"))
+    assert (example["last"].settings.temperature, example["last"].settings.top_k) == (0.8, 40)
+    assert "&temperature=0.8&top_k=40&" in example["query"]
+    found = finish(generate.arrive(service, "http://host/?prompt=It+was&run=1"))
+    assert (found["temperature"], found["top_k"]) == (1.0, 0)
+    assert generate.tutorial_choice() == {"temperature": 1.0, "top_k": 0}
+
+
 def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) -> None:
     found = finish(generate.arrive(service, "http://host/?words=0&run=1"))
     assert "In this page’s address: Words must be a whole number from 1 to 1,000." in found["status"]

@@ -7,7 +7,7 @@ import pytest
 
 import lmdemo
 from lmdemo.generation import Along, Generation, GenerationSettings, Writing
-from lmdemo.ui import markup, prose, texts
+from lmdemo.ui import choices, markup, texts
 from reader import Reader
 
 EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]
@@ -113,18 +113,18 @@ def test_a_variant_that_writes_the_same_has_nothing_marked() -> None:
 )
 def test_where_the_texts_part_is_a_sentence(one: str, other: str, sentence: str) -> None:
     generation = _generation(one.split(), other.split())
-    assert prose.parting(generation) == sentence
+    assert choices.parting(generation) == sentence
     assert Reader(texts.verdict(generation)).text.strip() == sentence
 
 
 def test_several_variants_get_a_line_each() -> None:
     generation = _generation("a b c".split(), "a b c".split(), "a y c".split())
-    assert prose.parting(generation).splitlines() == [
+    assert choices.parting(generation).splitlines() == [
         "int8 chose another word at none of 3 places.",
         "int4-embedding chose another word at 1 of 3 places. Left to itself it goes another way from word 2.",
     ]
     going = replace(generation, final=False, along={**generation.along, "int4-embedding": Along({1: "y"}, 2)})
-    assert "at 1 of 2 places so far." in prose.parting(going)
+    assert "at 1 of 2 places so far." in choices.parting(going)
     lines = re.findall("<li>.*?</li>", texts.verdict(generation))
     assert [" ".join(Reader(line).text.split()) for line in lines] == [
         "int8 none of 3 same text",
@@ -134,5 +134,5 @@ def test_several_variants_get_a_line_each() -> None:
 
 def test_an_unknown_visitor_word_is_shown_as_text(tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary) -> None:
     *_, final = lmdemo.generate({"fp32": tiny, "int8": tiny}, words, "<b>bold", words=2)
-    assert "<b>" not in markup.status(prose.parting(final), prose.unknown_words(final))
-    assert "&lt;b&gt;" in markup.status(prose.parting(final), prose.unknown_words(final))
+    assert "<b>" not in markup.status(choices.parting(final), choices.unknown_words(final))
+    assert "&lt;b&gt;" in markup.status(choices.parting(final), choices.unknown_words(final))

@@ -1,0 +1,53 @@
+"""What a run says of 8 bits, in sentences: where a variant chose another word, and where it goes a way of its own."""
+
+from lmdemo.generation import Generation
+
+
+def parting(generation: Generation) -> str:
+    """At how many places each variant chose another word, and from where on its own text goes another way; by line."""
+    _, *others = generation.writings
+    if generation.compared == 0:
+        return f"{' and '.join(generation.writings)} are starting."
+    if not others:
+        return f"{generation.compared:,} words written; nothing to compare them with."
+    return "\n".join(f"{chosen(generation, name)} {own_way(generation, name)}".strip() for name in others)
+
+
+def chosen(generation: Generation, name: str) -> str:
+    """At how many places a variant chose another word along the baseline's."""
+    found = generation.along[name]
+    return f"{name} chose another word at {_count(len(found.others))} of {found.reached:,} places{_so_far(generation)}."
+
+
+def own_way(generation: Generation, name: str) -> str:
+    """From where on a variant's own text goes another way; empty if it does not."""
+    parted = generation.parted(name)
+    return f"Left to itself it goes another way from word {parted[0] + 1:,}." if parted else ""
+
+
+def chosen_short(generation: Generation, name: str) -> str:
+    """As `chosen`, beside the variant's name."""
+    found = generation.along[name]
+    return f"{_count(len(found.others))} of {found.reached:,}{_so_far(generation)}"
+
+
+def own_way_short(generation: Generation, name: str) -> str:
+    """As `own_way`, beside the variant's name."""
+    parted = generation.parted(name)
+    return f"own way from word {parted[0] + 1:,}" if parted else "same text"
+
+
+def _count(places: int) -> str:
+    return f"{places:,}" if places else "none"
+
+
+def _so_far(generation: Generation) -> str:
+    return "" if generation.final else " so far"
+
+
+def unknown_words(generation: Generation) -> str:
+    """Which words of the prompt the model does not have; empty if it has them all."""
+    if not generation.unknown:
+        return ""
+    shown = ", ".join(generation.unknown[:5]) + (" …" if len(generation.unknown) > 5 else "")
+    return f"Not in the model’s vocabulary, read as <unk>: {shown}"
