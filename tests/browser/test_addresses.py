@@ -36,7 +36,7 @@ def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) ->
     page = open_page(f"{address}/{query}").page
     expect(line(page)).to_contain_text("Filled in from the address; press Write.")
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The captain's")
-    for offered in ("Replay 20× slower", "Copy link to this run", "Stop"):
+    for offered in ("Watch it", "Copy link to this run", "Stop"):
         expect(page.get_by_role("button", name=offered).locator("visible=true")).to_be_disabled()
     unfold(page)
     for name, value in {"Words": "33", "Temperature": "0.5", "Top-k": "7", "Seed": "11"}.items():
