@@ -6,6 +6,7 @@ window.lmdemo = (() => {
 
   const MEDIA = { csv: "text/csv", json: "application/json" };
   const SCALES = { png: 2, svg: 1 };
+  const LEAVES = 150; // milliseconds in which a pointer goes from a heading to what it says
   const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
 
   const DRAWN_ANEW = { childList: true, subtree: true, attributeFilter: ["class"] }; // what a new value may change
@@ -139,8 +140,58 @@ window.lmdemo = (() => {
       chart.setAttribute("role", "img");
       chart.setAttribute("aria-labelledby", `${id}-title`);
       chart.setAttribute("aria-describedby", sentence);
+      new ResizeObserver(() => fitChart(chart)).observe(chart);
     };
     requestAnimationFrame(describe);
+  }
+
+  // A chart whose tab was hidden while the window changed has kept its width: plotly looks at the window alone.
+  function fitChart(chart) {
+    const plot = chart.querySelector(".js-plotly-plot");
+    if (!plot || !chart.clientWidth || !window.Plotly) return;
+    if (Math.abs(plot.getBoundingClientRect().width - plot.querySelector(".main-svg").clientWidth) > 1) {
+      window.Plotly.Plots.resize(plot);
+    }
+  }
+
+  // What a heading within `element` means is shown while the pointer is on it or on what it says, while it has the focus,
+  // and after a tap; Escape ends that. In one place for all, above everything, or a table that scrolls would cut it off.
+  function explainTerms(element) {
+    const shown = document.createElement("div");
+    shown.className = "meaning";
+    shown.hidden = true;
+    (element.closest(".gradio-container") || document.body).append(shown);
+    let of = null, leaving = 0;
+    const hide = () => {
+      shown.hidden = true;
+      of = null;
+    };
+    const show = (term) => {
+      clearTimeout(leaving);
+      of = term;
+      shown.textContent = term.dataset.meaning;
+      shown.hidden = false;
+      const { left, bottom, top } = term.getBoundingClientRect(), edge = 8;
+      const { width, height } = shown.getBoundingClientRect();
+      const below = bottom + edge + height <= innerHeight;
+      shown.style.left = `${Math.max(edge, Math.min(left, innerWidth - width - edge))}px`;
+      shown.style.top = `${below ? bottom + edge : Math.max(edge, top - height - edge)}px`;
+    };
+    const leave = () => {
+      clearTimeout(leaving);
+      leaving = setTimeout(() => of !== document.activeElement && hide(), LEAVES);
+    };
+    const term = (event) => event.target.closest && event.target.closest(".term");
+    for (const begin of ["pointerover", "focusin", "click"]) {
+      element.addEventListener(begin, (event) => term(event) && show(term(event)));
+    }
+    element.addEventListener("pointerout", (event) => term(event) && leave());
+    element.addEventListener("focusout", hide);
+    shown.addEventListener("pointerover", () => clearTimeout(leaving));
+    shown.addEventListener("pointerout", leave);
+    document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+    document.addEventListener("pointerdown", (event) => of && !of.contains(event.target) && hide());
+    document.addEventListener("scroll", hide, { capture: true, passive: true });
   }
 
   // `texts` is a JSON object, kind -> text, in all that follows; empty while there is nothing to hand out.
@@ -200,7 +251,7 @@ window.lmdemo = (() => {
     }
   }
 
-  const onLoad = { holdAddress, followRun, keepHeight, leadToTabs, describeChart };
+  const onLoad = { holdAddress, followRun, keepHeight, leadToTabs, describeChart, explainTerms };
   const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
   return { ...onLoad, ...onClick };
 })();

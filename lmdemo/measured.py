@@ -14,6 +14,7 @@ from lmdemo.latency import Latencies, write_in_turns
 from lmdemo.machine import Machine
 from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
+from lmdemo.size import serialized_size
 from lmdemo.text import Vocabulary, shown, spaced
 
 
@@ -30,6 +31,8 @@ class Evaluation:
     fidelity: FidelityRun | None = None  # begins when writing has been
     unknown_share: float = 0.0  # of the test text's words, that the vocabulary does not have
     held: Mapping[str, Held] = field(default_factory=dict)  # memory; known at the end, where the system tells
+    files: Mapping[str, int] = field(default_factory=dict)  # bytes that torch.save writes; known at the end
+    available: int = 0  # words that the test text has to predict
     texts: tuple[str, ...] = ()  # to read, of each stretch that `fidelity` has a point of its course for
 
     @property
@@ -80,6 +83,7 @@ class Measuring:
                 comparison,
                 limits(),
                 unknown_share=checkpoint.unknown_share,
+                available=len(checkpoint.test_ids) - 1,
             )
             yield evaluation
         for writing in write_in_turns(self.models, checkpoint.vocabulary, comparison.order_seed, pause):
@@ -90,7 +94,8 @@ class Measuring:
             if run.final:
                 memory = {name: one for name, one in held().items() if name in self.models}
                 texts = readable(checkpoint.vocabulary, ids[1:].tolist())
-                evaluation = replace(evaluation, held=memory, texts=texts)
+                files = {name: serialized_size(model) for name, model in self.models.items()}
+                evaluation = replace(evaluation, held=memory, files=files, texts=texts)
             yield evaluation
 
 

@@ -50,6 +50,15 @@ def sizes(models: Mapping[str, nn.Module]) -> dict[str, Size]:
     }
 
 
+def alike(measured: Mapping[str, Size]) -> dict[tuple[str, ...], Size]:
+    """The sizes, variants with the same bytes together: a packed one's file is that of its modules."""
+    names: dict[tuple[object, ...], tuple[str, ...]] = {}
+    for name, size in measured.items():
+        same = size.total, *size.modules.values(), size.shared
+        names[same] = (*names.get(same, ()), name)
+    return {together: measured[together[0]] for together in names.values()}
+
+
 def _shared(model: nn.Module) -> int:
     """Bytes of the matrix of embedding and decoder, if it is one; quantizing makes a matrix of its own of each."""
     one, other = model.encoder.weight, model.decoder.weight  # of a quantized module it is a method

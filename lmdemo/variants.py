@@ -175,6 +175,12 @@ def check_names(names: Iterable[str]) -> list[str]:
     return names
 
 
+def packed_form(name: str) -> str | None:
+    """The variant that is `name` done as well as we can; None if there is none."""
+    packed = f"{name}-packed"
+    return packed if packed in _TABLE else None
+
+
 def is_quantized(name: str) -> bool:
     """Whether the LSTM and decoder of a variant of the table multiply in int8."""
     return _TABLE[name].quantized

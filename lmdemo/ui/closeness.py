@@ -32,7 +32,11 @@ def close(found: Fidelity) -> str:
 
 def change(found: Fidelity) -> str:
     """By how much perplexity changed: a paired difference."""
-    value = found.perplexity_change
+    return percent_change(found.perplexity_change)
+
+
+def percent_change(value: Estimate) -> str:
+    """A change of perplexity, as a share, in per cent."""
     if max(value.value, value.high) > VAST:
         return "over 10^12%"
     return _percent(value, signs=True)

@@ -37,6 +37,11 @@ def run_line(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, js_on_load="lmdemo.followRun(element, watch)")
 
 
+def explained(elem_id: str) -> gr.HTML:
+    """A place for a table whose headings say what they mean."""
+    return gr.HTML(elem_id=elem_id, js_on_load="lmdemo.explainTerms(element)")
+
+
 def stop_button() -> gr.Button:
     """The button that Escape presses."""
     return gr.Button("Stop", elem_classes="stop")

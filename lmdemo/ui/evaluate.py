@@ -14,10 +14,11 @@ from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW, Lab
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.server.service import Service
-from lmdemo.ui import closeness, export, markup, prose, query, results, writing
+from lmdemo.ui import closeness, export, markup, prose, query, results, ship, writing
 from lmdemo.ui.controls import (
     chart,
     copies,
+    explained,
     picture_buttons,
     run_line,
     says_if_empty,
@@ -40,26 +41,6 @@ from lmdemo.ui.events import (
 from lmdemo.ui.plots import kl_course, passage_dots, speed_bars
 
 KIND = "page/evaluate"  # of a run, in the log
-SPEED = (
-    '<p class="note">The variants take turns in random order, block by block, in one run. Words/s is the median over'
-    " the blocks, a speed-up the median of the ratios of the same block; a figure stands before its 95% interval, of a"
-    " bootstrap, as 3.0 (2.9 to 3.2): that is of this run, and another may come out a little beside it. The faint bar"
-    " ends at this machine’s limit: the fastest rate of products seen here ÷ the operations of a word. fp32 is"
-    " PyTorch’s own LSTM and Linear, as in the tutorial; fp32-packed is the same weights laid out for this CPU."
-    " <b>Paired change</b>: of perplexity, the same words read by both. <b>Memory</b>: what a variant holds in this"
-    " process were no other there, to two figures: its own tensors, integers as the engine packs them, which may pad"
-    " them, and the copies that a packed one keeps beside its modules; not the state and logits of a run. Told by the C"
-    " library’s heap (glibc’s only).</p>"
-)
-FIDELITY = (
-    '<p class="note">Figures and intervals are of this text and speak for no other: passages of one text already differ'
-    " by more, as the dots show. <b>Within 1%</b>: whether perplexity changed by less, up or down. <b>KL</b>:"
-    " divergence of the variant’s distribution from fp32’s, mean, nats a word. <b>A coin’s 50%</b>: what a coin says"
-    " that is as far from a fair one. <b>Same top word</b>: both find the same word likeliest. <b>Δp</b>: change in the"
-    " probability of the right word, mean and root mean square, in percentage points. The quantities are llama.cpp’s;"
-    " ours are the intervals, of a block bootstrap, and that all words are scored. int8 quantizes activations over a"
-    " whole window, so it depends on the window a little.</p>"
-)
 NOTHING = "There is nothing to hand out until a run has ended; press Measure."
 
 
@@ -73,6 +54,8 @@ class Parts:
 
 def build(service: Service, asked: gr.Number) -> Parts:
     """Lay the tab out; a change of `asked` measures."""
+    card = gr.HTML(elem_id="ship")
+    doubts = gr.HTML(elem_id="doubts")
     variants = variant_choice(service.lab, DEFAULT_MEASURED)
     tokens, window = _slice(service.lab)
     texts = gr.Textbox(visible="hidden", label="The evaluation as text")
@@ -82,33 +65,27 @@ def build(service: Service, asked: gr.Number) -> Parts:
         copy = gr.Button("Copy as Markdown", size="sm")
         saving = [text_button(kind.upper(), "lmdemo-evaluation", kind, texts) for kind in ("json", "csv")]
     status = run_line(markup.status("Measuring on this machine …"), elem_id="measuring-status")
-    doubts = gr.HTML()
-    table = gr.HTML(elem_id="results")
     speeds = chart(None, "speeds", "Words a second, by variant", described_by="measuring-status")
-    with gr.Row(elem_classes="buttons"):
-        picture_buttons("speeds", "lmdemo-speed")
-    gr.HTML(SPEED)
-    written = gr.HTML(elem_id="written")
-    fidelity = gr.HTML(elem_id="fidelity")
     spread = gr.HTML(elem_id="spread")
     dots = chart(None, "dots", "Passages of the text, by variant", described_by="spread")
     course = chart(None, "course", "KL along the text, the mean of 100 words, by variant", described_by="spread")
-    with gr.Row(elem_classes="buttons"):
-        picture_buttons("dots", "lmdemo-passages", "Passages")
-        picture_buttons("course", "lmdemo-course", "KL along the text")
     with gr.Column(visible=False, elem_id="whole") as whole:
         whole_spread = gr.HTML(elem_id="whole-spread")
         whole_dots = chart(None, "whole-dots", "Passages of the whole test text, by variant", "whole-spread")
+    table, written, fidelity = (explained(elem_id) for elem_id in ("results", "written", "fidelity"))
     with gr.Accordion("Passage by passage", open=False):
         passages = gr.HTML(elem_id="passages")
     with gr.Accordion("Percentiles", open=False):
         percentiles = gr.HTML(elem_id="percentiles")
-    gr.HTML(FIDELITY)
+    with gr.Row(elem_classes="buttons"):
+        picture_buttons("speeds", "lmdemo-speed")
+        picture_buttons("dots", "lmdemo-passages", "Passages")
+        picture_buttons("course", "lmdemo-course", "KL along the text")
     last, awaits = gr.State(None), gr.State(False)
     clock = gr.Timer(LOOK_AGAIN, active=False)
 
     controls = {"tokens": tokens, "window": window, "variants": variants}
-    filled = {"status": status, "doubts": doubts, "speeds": speeds, "table": table, "written": written}
+    filled = {"card": card, "status": status, "doubts": doubts, "speeds": speeds, "table": table, "written": written}
     filled |= {"fidelity": fidelity}
     filled |= {"spread": spread, "dots": dots, "course": course, "passages": passages, "percentiles": percentiles}
     filled |= {"texts": texts, "last": last}
@@ -178,7 +155,7 @@ async def arrive(service: Service, address: object) -> Update:
     if asked is None:
         return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
-    empty = ("doubts", "table", "written", "fidelity", "spread", "passages", "percentiles", "texts")
+    empty = ("card", "doubts", "table", "written", "fidelity", "spread", "passages", "percentiles", "texts")
     nothing = dict.fromkeys(empty, "")
     charts = dict.fromkeys(("speeds", "dots", "course"))
     controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
@@ -269,6 +246,7 @@ def draw(snapshot: Evaluation) -> Update:
         line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     doubts = doubt(snapshot.unknown_share), prose.doubts(comparison) if comparison.final else ""
     update = {
+        "card": ship.card(snapshot),
         "status": line,
         "doubts": markup.warning(" ".join(filter(None, doubts))),
         "written": writing.table(snapshot.writing) + markup.sentence(writing.why(snapshot.writing, snapshot.limits)),

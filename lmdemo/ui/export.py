@@ -15,7 +15,7 @@ from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.size import Size
-from lmdemo.ui import prose, results, writing
+from lmdemo.ui import prose, results, ship, writing
 from lmdemo.variants import QuantizedWeight
 
 
@@ -76,9 +76,10 @@ def as_csv(evaluation: Evaluation) -> str:
 
 
 def as_markdown(evaluation: Evaluation) -> str:
-    """The tables of the page, and a line with what they depend on."""
+    """The card and its warnings, the tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
-    parts = [_markdown_table(results.result_rows(evaluation))]
+    parts = [ship.markdown(evaluation), doubt(evaluation.unknown_share), prose.doubts(comparison)]
+    parts.append(_markdown_table(results.result_rows(evaluation)))
     if evaluation.writing:
         parts.append(f"Writing, a word at a time:\n\n{_markdown_table(writing.rows(evaluation.writing))}")
     if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
@@ -88,8 +89,7 @@ def as_markdown(evaluation: Evaluation) -> str:
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"
         f" intervals. What is not speed is of this text alone. {prose.machine_line(machine)}."
     )
-    parts += filter(None, [doubt(evaluation.unknown_share), prose.doubts(comparison)])
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def settings(evaluation: Evaluation) -> dict[str, object]:

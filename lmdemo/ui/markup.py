@@ -1,13 +1,13 @@
 """HTML from results. What is put into Markup is escaped by it: nothing a visitor or a vocabulary holds is markup."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.server.service import Pull
-from lmdemo.size import MODULES, Size
+from lmdemo.size import MODULES, Size, alike
 from lmdemo.ui import prose
 from lmdemo.variants import QuantizedWeight
 
@@ -62,13 +62,13 @@ def size_table(sizes: Mapping[str, Size]) -> Markup:
     """Bytes by module and in all, and the share of the baseline, which is the first."""
     baseline = next(iter(sizes))
     rows = {
-        name: {
+        ", ".join(names): {
             "whole file": prose.megabytes(size.total),
             f"of {baseline}": f"{size.ratio:.0%}",
             **{label: prose.module_size(size, module) for module, label in MODULES.items()},
             "bytes of the file": f"{size.total:,}",
         }
-        for name, size in sizes.items()
+        for names, size in alike(sizes).items()
     }
     return table(rows, "Bytes on disk by variant and module")
 
@@ -102,29 +102,63 @@ def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:
     )
 
 
-def table(rows: Mapping[str, Mapping[str, str]], caption: str, corner: str = "variant", shown: bool = False) -> Markup:
+def table(
+    rows: Mapping[str, Mapping[str, str]],
+    caption: str,
+    corner: str = "variant",
+    shown: bool = False,
+    explained: Mapping[str, str] | None = None,
+) -> Markup:
     """A table with the names down the side, and a caption for screen readers; what is `shown` to others stands above.
 
-    It scrolls sideways inside itself, from the keyboard too, and what stands above does not.
+    It scrolls sideways inside itself, from the keyboard too, and what stands above does not. Of one whose headings are
+    `explained`, by column, the columns that are the same in every row come last, and on a phone as a line below.
     """
     columns = list(next(iter(rows.values()), {}))
+    same = _same(rows, columns) if explained else []
+    columns = [column for column in columns if column not in same] + same
+    classes = {column: Markup(' class="same"') if column in same else "" for column in columns}
     body = (
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            name, _cells(Markup("<td>{}</td>"), (row.get(column, "") for column in columns))
+            name,
+            Markup().join(Markup("<td{}>{}</td>").format(classes[column], row.get(column, "")) for column in columns),
         )
         for name, row in rows.items()
     )
+    heads = (
+        Markup('<th scope="col"{}>{}</th>').format(classes[column], _term(column, (explained or {}).get(column)))
+        for column in columns
+    )
     title = Markup('<p class="title" aria-hidden="true">{}</p>').format(caption) if shown else Markup()
-    return title + Markup(
-        '<div class="table" role="region" tabindex="0" aria-label="{caption}"><table class="results">'
-        '<caption class="unseen">{caption}</caption>'
-        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    ).format(
-        caption=caption,
-        head=_cells(Markup('<th scope="col">{}</th>'), (corner, *columns)),
-        body=Markup().join(body),
+    return (
+        title
+        + Markup(
+            '<div class="table" role="region" tabindex="0" aria-label="{caption}"><table class="results">'
+            '<caption class="unseen">{caption}</caption>'
+            '<thead><tr><th scope="col">{corner}</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        ).format(caption=caption, corner=corner, head=Markup().join(heads), body=Markup().join(body))
+        + _folded(rows, same)
     )
 
 
-def _cells(cell: Markup, texts: Iterable[str]) -> Markup:
-    return Markup().join(map(cell.format, texts))
+def _same(rows: Mapping[str, Mapping[str, str]], columns: Sequence[str]) -> list[str]:
+    """The columns that say the same in every row, if there are rows to compare."""
+    return [name for name in columns if len(rows) > 1 and len({row.get(name, "") for row in rows.values()}) == 1]
+
+
+def _folded(rows: Mapping[str, Mapping[str, str]], same: Sequence[str]) -> Markup:
+    """For a phone: what the columns that are left out there say."""
+    if not same:
+        return Markup()
+    row = next(iter(rows.values()))
+    said = "; ".join(f"{column} {row[column]}" for column in same)
+    return Markup('<p class="note folded">The same in every row: {}.</p>').format(said)
+
+
+def _term(name: str, meaning: str | None) -> Markup | str:
+    """A heading; one with a meaning is a button, of which assets/page.js shows it."""
+    if meaning is None:
+        return name
+    return Markup('<button type="button" class="term" aria-description="{0}" data-meaning="{0}">{1}</button>').format(
+        meaning, name
+    )

@@ -15,7 +15,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import FidelityRun
 from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
-from lmdemo.size import MODULES, Size
+from lmdemo.size import MODULES, Size, alike
 from lmdemo.ui import closeness
 
 GREY = "#808080"
@@ -32,31 +32,51 @@ COLOURS = {
     "int8-embedding": "#23976a",
     "int4-embedding": "#8c8a1e",
 }
-MIXES = (("#000000", 0.35), ("#000000", 0.0), ("#ffffff", 0.5))  # of its colour, for encoder, rnn, decoder
+# of a module, in each variant's bar: light enough for black text or dark enough for white, and an edge around each
+MODULE_COLOURS = {"encoder": "#64748b", "rnn": "#a3b1c6", "decoder": "#dbe2ea"}
+ON_MODULES = {"encoder": "white", "rnn": "black", "decoder": "black"}
+EDGE = "#64748b"
+ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False}
+UNDER_POINTER = {"font": {"family": FONT, "size": 12, "color": "#f8fafc"}, "bgcolor": "#1e293b", "bordercolor": GREY}
 
 
 def size_bars(sizes: Mapping[str, Size]) -> go.Figure:
-    """One bar a variant, a segment a module, in MB (10^6 bytes); what embedding and decoder share is drawn once."""
+    """One bar for variants of the same bytes, a segment a module, in MB (10^6 bytes), and what they come to at its end.
+
+    What embedding and decoder share is drawn once.
+    """
     figure = go.Figure()
-    names = list(sizes)
-    for (module, label), mix in zip(MODULES.items(), MIXES, strict=True):
-        megabytes = [sizes[name].parts[module] / 1e6 for name in names]
-        shades = [_mixed(COLOURS[name], *mix) for name in names]
+    rows = alike(sizes)
+    labels = ["<br>".join(f'<span style="color:{COLOURS[name]}">■</span> {name}' for name in names) for names in rows]
+    for module, label in MODULES.items():
+        megabytes = [size.parts[module] / 1e6 for size in rows.values()]
         figure.add_bar(
             name=label,
-            y=names,
+            y=labels,
             x=megabytes,
+            customdata=[", ".join(names) for names in rows],
             orientation="h",
-            marker={"color": shades},
-            text=[f"{label} {value:.1f} MB" for value in megabytes],
+            marker={"color": MODULE_COLOURS[module], "line": {"color": EDGE, "width": 1}},
+            text=[f"{value:.1f}" for value in megabytes],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            insidetextfont={"color": ["white" if _is_dark(shade) else "black" for shade in shades]},
-            hovertemplate=f"%{{y}}, {label}: %{{x:.2f}} MB<extra></extra>",
+            insidetextfont={"color": ON_MODULES[module]},
+            hovertemplate=f"%{{customdata}}: {label} %{{x:.2f}} MB<extra></extra>",
         )
-    _calm(figure, height=76 + 48 * len(names))
-    figure.update_layout(barmode="stack", bargap=0.25, showlegend=False, uniformtext={"minsize": 11, "mode": "hide"})
+    figure.add_scatter(
+        y=labels,
+        x=[sum(size.parts.values()) / 1e6 for size in rows.values()],
+        mode="text",
+        text=[f" {size.total / 1e6:.1f} MB<br> {size.ratio:.0%}" for size in rows.values()],
+        textposition="middle right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    _calm(figure, height=110 + 52 * len(rows))
+    figure.update_layout(barmode="stack", bargap=0.25, uniformtext={"minsize": 11, "mode": "hide"}, margin={"r": 64})
+    figure.update_layout(showlegend=True, legend={**ABOVE, "traceorder": "normal"})
     figure.update_xaxes(title_text="MB on disk, as torch.save writes it", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
@@ -158,9 +178,8 @@ def kl_course(run: FidelityRun, texts: Sequence[str]) -> go.Figure:
                 hovertemplate="%{y:.4f}",
             )
     _calm(figure, height=300)
-    label = {"font": {"family": FONT, "size": 12, "color": "#1e293b"}, "bgcolor": "#f8fafc", "bordercolor": GREY}
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False}
-    figure.update_layout(hovermode="x unified", hoverlabel={**label, "namelength": -1}, legend=legend, showlegend=True)
+    label = {**UNDER_POINTER, "namelength": -1}
+    figure.update_layout(hovermode="x unified", hoverlabel=label, legend=ABOVE, showlegend=True)
     around = {"text": "around word %{x:,.0f}:"}
     figure.update_xaxes(title_text="word of the text", range=[0, run.tokens], tickformat=",", unifiedhovertitle=around)
     figure.update_yaxes(rangemode="tozero")
@@ -172,18 +191,6 @@ def _label(text: str) -> str:
     return "<br>".join(escape(line) for line in wrap(text, LABEL))
 
 
-def _mixed(colour: str, other: str, share: float) -> str:
-    """A colour #rrggbb with a share of another in it."""
-    pairs = ((int(colour[place : place + 2], 16), int(other[place : place + 2], 16)) for place in (1, 3, 5))
-    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
-
-
-def _is_dark(colour: str) -> bool:
-    """Whether white text stands out better on it than black (WCAG's relative luminance, about halfway)."""
-    red, green, blue = ((int(colour[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.18
-
-
 def _calm(figure: go.Figure, height: int) -> None:
     figure.update_layout(
         height=height,
@@ -192,11 +199,11 @@ def _calm(figure: go.Figure, height: int) -> None:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "color": GREY, "size": 13},
-        hoverlabel={"font": {"family": FONT}},
+        hoverlabel=UNDER_POINTER,
         modebar={"remove": ["select2d", "lasso2d", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]},
         dragmode=False,
     )
-    figure.update_yaxes(automargin=True, ticksuffix=" ")
+    figure.update_yaxes(automargin=True, ticklabelstandoff=6)
     axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "title": {"font": {"size": 12}}}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)

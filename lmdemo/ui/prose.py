@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.evaluation import WIDE, Comparison, Interval, exp, shown_perplexity
-from lmdemo.held import Held
 from lmdemo.machine import Machine
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
@@ -20,11 +19,9 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def held(memory: Held | None) -> str:
-    """The memory that a variant holds, to two figures: what else the process did is in it."""
-    if memory is None:
-        return "not told"
-    size, unit = (memory.total / 1e6, "MB") if memory.total >= 1e5 else (memory.total / 1e3, "kB")
+def about(held_bytes: int) -> str:
+    """Bytes in memory, to two figures: what else the process did is in them."""
+    size, unit = (held_bytes / 1e6, "MB") if held_bytes >= 1e5 else (held_bytes / 1e3, "kB")
     return f"{float(f'{size:.2g}'):g} {unit}"
 
 

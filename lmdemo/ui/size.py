@@ -21,10 +21,11 @@ def build() -> Components:
         text_button("Table as CSV", "lmdemo-sizes", "csv", texts)
     table = gr.HTML(elem_id="sizes")
     gr.HTML(
-        '<p class="note">From dark to light: embedding, LSTM, decoder. MB is 10<sup>6</sup> bytes. Each file was'
-        " written here with <code>torch.save(model.state_dict())</code>, into memory. A module saved alone carries a"
-        " few hundred bytes of its own, so the parts add up to slightly more than the whole. Where the decoder’s matrix"
-        " is the embedding’s (tied weights), it is in the file, and drawn, once.</p>"
+        '<p class="note">MB is 10<sup>6</sup> bytes. Each file was written here with'
+        " <code>torch.save(model.state_dict())</code>, into memory; a packed variant’s file is that of its modules. A"
+        " module saved alone carries a few hundred bytes of its own, so the parts add up to slightly more than the"
+        " whole. Where the decoder’s matrix is the embedding’s (tied weights), it is in the file, and drawn, once. What"
+        " each variant takes in memory is on Evaluate.</p>"
     )
     return {"size_sentence": sentence, "size_bars": bars, "size_table": table, "size_texts": texts}
 

@@ -10,13 +10,22 @@ from lmdemo.roofline import Limit
 from lmdemo.ui import markup, prose
 from lmdemo.variants import FAIR
 
+MEANINGS = {
+    "× fp32": "How many times as fast as fp32: the median of the ratios of the same turn of ten words, the variants"
+    " taking turns in random order in one run, with its 95% interval, which is of this run.",
+    "× fp32-packed": "As × fp32, of the same weights laid out for this CPU: the fair baseline.",
+    "words/s": "Words written a second: the median over the turns, with its 95% interval.",
+    "ms a word, median": "The model’s step, its noise and the choice: half of the words took less.",
+    "95% take at most": "What the slowest words wait for: one of twenty took longer.",
+}
+
 
 def table(measured: Latencies | None) -> Markup:
     """How fast each variant writes; nothing until it has been measured."""
     if measured is None or not measured.final:
         return Markup()
     title = f"Writing, a word at a time: {measured.words:,} words each, by variant"
-    return markup.table(rows(measured), title, shown=True)
+    return markup.table(rows(measured), title, shown=True, explained=MEANINGS)
 
 
 def rows(measured: Latencies) -> dict[str, dict[str, str]]:

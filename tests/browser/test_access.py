@@ -137,6 +137,24 @@ def test_every_chart_is_named_and_described_by_its_sentence(visit: Visit) -> Non
         expect(image).to_have_accessible_description(re.compile("int8"))
 
 
+def test_a_heading_says_what_it_means_on_hover_on_focus_and_on_a_tap(visit: Visit) -> None:
+    page = visit(width=390, has_touch=True).page
+    open_tab(page, "Evaluate")
+    heading = page.locator("#fidelity").get_by_role("button", name="KL", exact=True)
+    expect(heading).to_have_accessible_description(re.compile("^Divergence of the variant’s distribution"))
+    said = page.locator(".meaning >> visible=true")
+    for begin in (heading.hover, heading.focus, heading.tap):
+        begin()
+        expect(said).to_have_text(re.compile("^Divergence of the variant’s distribution"))
+        box = said.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        page.keyboard.press("Escape")
+        expect(said).to_have_count(0)
+        heading.blur()
+        page.mouse.move(0, 0)
+
+
 def test_tables_have_captions_and_headers(visit: Visit) -> None:
     page = visit().page
     for name, table in (("Size", "sizes"), ("Evaluate", "results"), ("Evaluate", "fidelity"), ("About", "weights")):

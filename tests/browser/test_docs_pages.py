@@ -15,8 +15,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from test_embed import assert_follows
 
-import lmdemo
-from browsing import CHROMIUM, FLAGS, Visitor, assert_legible, at_rest, is_light, look_until
+from browsing import CHROMIUM, FLAGS, SIZE_ROWS, Visitor, assert_legible, at_rest, is_light, look_until
 from lmdemo.prompts import EXAMPLES
 from lmdemo.ui.embed import TITLE
 from readme import PRINTED_ADDRESS, block
@@ -141,8 +140,8 @@ def test_the_app_works_on_a_page_of_documentation(
 ) -> None:
     visitor = open_page(f"{site.page('index')}?strict", width, dark)
     page, app = visitor.page, visitor.page.frame_locator("iframe")
-    expect(app.locator("#sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
-    expect(app.locator("#size-bars .bars .point")).to_have_count(3 * len(lmdemo.VARIANTS))  # modules
+    expect(app.locator("#sizes tbody tr")).to_have_count(SIZE_ROWS)
+    expect(app.locator("#size-bars .bars .point")).to_have_count(3 * SIZE_ROWS)  # modules
     assert_legible(page.frames[1], "size-bars")
     expect(page.get_by_role("link", name=TITLE)).to_be_hidden()
     assert_fits(page)
@@ -181,7 +180,7 @@ def test_without_the_app_a_plain_link_is_left(site: Site, open_page: Open, nobod
 
 def test_the_builders_snippet_works_as_it_is_pasted(site: Site, open_page: Open) -> None:
     page = open_page(site.page("pasted"), 390).page
-    expect(page.frame_locator("iframe").locator("#sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
+    expect(page.frame_locator("iframe").locator("#sizes tbody tr")).to_have_count(SIZE_ROWS)
     expect(page.get_by_role("link", name=TITLE)).to_be_hidden()
     assert_fits(page)
 
@@ -207,7 +206,7 @@ def test_the_app_follows_the_switch_of_the_theme(tmp_path: Path, address: str, d
     for site in served(tmp_path / "site"):
         dark_reader.goto(site.page("index"))
         app = dark_reader.frame_locator("iframe")
-        expect(app.locator("#sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
+        expect(app.locator("#sizes tbody tr")).to_have_count(SIZE_ROWS)
         for name in ("light", "dark", "light", "auto"):
             dark_reader.locator("#theme-menu").click()
             dark_reader.get_by_role("button", name=re.compile(name, re.IGNORECASE)).click()

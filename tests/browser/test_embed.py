@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import FrameLocator, Page, Route, expect
 
-import lmdemo
-from browsing import SETTINGS, Visitor, assert_grows, at_rest, is_light, look_until, open_tab, unfold
+from browsing import SETTINGS, SIZE_ROWS, Visitor, assert_grows, at_rest, is_light, look_until, open_tab, unfold
 from lmdemo.bench import ROOT
 from lmdemo.ui import embed
 
@@ -160,7 +159,7 @@ def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) ->
     visitor = open_page(url, 390)
     page = visitor.page
     expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("60 places")
-    expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
+    expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(SIZE_ROWS)
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
     assert_follows(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from browsing import SETTINGS, TABS, Visitor, assert_grows, at_rest, open_tab, unfold
+from browsing import SETTINGS, SIZE_ROWS, TABS, Visitor, assert_grows, at_rest, look_until, open_tab, unfold
 
 Visit = Callable[..., Visitor]
 
@@ -39,6 +39,7 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#writing section")).to_have_count(2)
     open_tab(page, "Evaluate")
     expect(page.locator("#measuring-status")).to_contain_text("the speed of fp32")
+    expect(page.locator("#ship .answer:not(.pending)")).to_have_count(3)
     expect(page.locator("#results tbody tr")).to_have_count(3)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
     expect(page.locator("#fidelity tbody tr")).to_have_count(2)
@@ -164,8 +165,8 @@ def test_sizes_are_bars_a_table_and_a_sentence(visit: Visit) -> None:
     page = visit().page
     open_tab(page, "Size")
     expect(page.locator(".barlayer .trace").locator("visible=true")).to_have_count(3)
-    expect(page.get_by_role("row", name=re.compile("^int8 ")).locator("visible=true")).to_contain_text("MB")
-    expect(page.locator("#sizes tbody tr")).to_have_count(len(lmdemo.VARIANTS))
+    expect(page.get_by_role("row", name=re.compile("^int8, int8-packed")).locator("visible=true")).to_contain_text("MB")
+    expect(page.locator("#sizes tbody tr")).to_have_count(SIZE_ROWS)
     expect(page.get_by_text(re.compile(r"int8 takes \d+% of the bytes of fp32"))).to_be_visible()
 
 
@@ -302,6 +303,22 @@ def test_no_tab_scrolls_sideways_and_nothing_leaves_the_host(
     assert away == []
     assert len(visitor.requests) > 50
     assert visitor.errors == []
+
+
+def test_a_chart_fits_its_place_when_the_window_changed_while_its_tab_was_hidden(visit: Visit) -> None:
+    page = visit().page
+    open_tab(page, "Size")
+    open_tab(page, "Generate")
+    page.set_viewport_size({"width": 390, "height": 844})
+    at_rest(page)
+    open_tab(page, "Size")
+    place = page.locator("#size-bars").bounding_box()
+    look_until(page, lambda: chart_width(page, "size-bars") <= place["width"], "a chart as wide as its place")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def chart_width(page: Page, chart: str) -> float:
+    return page.locator(f"#{chart} .main-svg").first.bounding_box()["width"]
 
 
 def test_one_computes_and_the_other_sees_its_place(visit: Visit) -> None:

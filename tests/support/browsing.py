@@ -25,6 +25,7 @@ CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
 expect.set_options(timeout=LAST_NET * 1000)
 
 SETTINGS = "Variants and settings"  # the fold of the Generate tab
+SIZE_ROWS = 5  # of all variants, those with the same bytes together
 TABS = ("Generate", "Size", "Evaluate", "About")
 # What is drawn last of each tab.
 DRAWN = {

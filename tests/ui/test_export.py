@@ -13,7 +13,7 @@ from lmdemo.lab import Lab
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.roofline import Meter
-from lmdemo.ui import export, prose, results
+from lmdemo.ui import export, prose, results, ship
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,12 @@ def evaluation(bundled: lmdemo.Checkpoint) -> Evaluation:
     lab._meter = Meter(bundled.config, lab.sizes)
     *_, last = lab.evaluate(700, 50, ["fp32-packed", "int8"])
     return last
+
+
+def test_every_heading_has_its_meaning(evaluation: Evaluation) -> None:
+    rows, fidelity = results.result_rows(evaluation), results.fidelity_rows(evaluation.fidelity)
+    assert set(rows["int8"]) - {"memory"} == set(results.READING) - {"memory"}
+    assert list(fidelity["int8"]) == list(results.CLOSENESS)
 
 
 def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
@@ -62,15 +68,16 @@ def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet(evaluation: 
     assert float(rows[2]["fidelity_log_ratio_value"]) == evaluation.fidelity.results["int8"].log_ratio.value
 
 
-def test_markdown_is_three_tables_a_line_and_the_warnings(evaluation: Evaluation) -> None:
+def test_markdown_is_the_card_with_its_warnings_and_three_tables(evaluation: Evaluation) -> None:
     steady = dict.fromkeys(evaluation.comparison.results, (1.0,) * len(evaluation.comparison.block_tokens))
     disturbed = Interference(seconds=2.0, others=0.4, stolen=0.0)
     comparison = replace(evaluation.comparison, block_seconds=steady, interference=disturbed)
     doubtful = replace(evaluation, comparison=comparison)
-    speed, heading, written, fidelity, line, warning = export.as_markdown(doubtful).strip().split("\n\n")
-    assert speed.splitlines()[0].startswith(
-        "| | loss | perplexity | paired change | × fp32 | × fp32-packed | words/s |"
-    )
+    title, card, on, warning, *tables = export.as_markdown(doubtful).strip().split("\n\n")
+    assert f"{title}\n\n{card}\n\n{on}" == ship.markdown(doubtful)
+    assert title == "**Should I ship int8?**"
+    speed, heading, written, fidelity, line = tables
+    assert speed.splitlines()[0].startswith("| | paired change | × fp32 | × fp32-packed | words/s |")
     assert len(speed.splitlines()) == len(written.splitlines()) == 5
     assert heading == "Writing, a word at a time:"
     assert written.splitlines()[0] == ("| | × fp32 | × fp32-packed | words/s | ms a word, median | 95% take at most |")
@@ -83,7 +90,7 @@ def test_markdown_is_three_tables_a_line_and_the_warnings(evaluation: Evaluation
     assert "40% of the processors" in warning
     assert warning in export.as_csv(doubtful)
     sound = replace(doubtful, comparison=replace(comparison, interference=replace(disturbed, others=0.0)))
-    assert export.as_markdown(sound).strip().split("\n\n")[4:] == [line]
+    assert export.as_markdown(sound).strip().split("\n\n")[3:] == tables
 
 
 def test_json_has_what_a_written_word_took(evaluation: Evaluation) -> None:

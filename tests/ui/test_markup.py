@@ -9,7 +9,7 @@ from lmdemo.evaluation import Comparison, EvalResult, Interval
 from lmdemo.latency import Latencies
 from lmdemo.machine import Interference
 from lmdemo.roofline import Limit
-from lmdemo.ui import markup, prose, writing
+from lmdemo.ui import markup, prose, results, writing
 from reader import Reader
 
 
@@ -129,6 +129,25 @@ def test_what_written_words_wait_for_is_bytes_operations_or_the_calls_themselves
     )
     assert writing.why(measured, {}) == writing.why(None, limits) == ""
     assert writing.why(replace(measured, final=False), limits) == ""
+
+
+def test_headings_say_what_they_mean_and_what_is_the_same_comes_last() -> None:
+    rows = {"int8": {"a": "1", "b": "<2>", "c": "3"}, "int4": {"a": "1", "b": "4", "c": "5"}}
+    html = markup.table(rows, "Title", explained={"b": 'Of "b" & <c>.'})
+    assert re.findall(r'<th scope="col"[^>]*>(?:<button[^>]*>)?(\w+)', html) == ["variant", "b", "c", "a"]
+    assert 'data-meaning="Of &#34;b&#34; &amp; &lt;c&gt;."' in html
+    assert html.count('class="same"') == 3  # a heading and two cells
+    assert "The same in every row: a 1." in html
+    alone = markup.table({"int8": rows["int8"]}, "Title", explained={"b": "B."})
+    assert "same" not in alone  # with one row there is nothing to compare
+    assert "same" not in markup.table(rows, "Title")
+
+
+def test_every_heading_of_evaluate_says_what_it_means() -> None:
+    for meanings in (results.READING, results.CLOSENESS, writing.MEANINGS):
+        assert all(meaning.endswith(".") for meaning in meanings.values())
+    measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200}, True)
+    assert list(writing.rows(measured)["fp32"]) == list(writing.MEANINGS)
 
 
 def test_writing_is_a_table_and_a_sentence_of_its_own() -> None:

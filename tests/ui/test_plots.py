@@ -14,13 +14,39 @@ def test_every_variant_has_a_colour_of_its_own() -> None:
     assert len(set(COLOURS.values())) == len(COLOURS)
 
 
-def test_size_bars_add_up_to_the_modules(tiny: lmdemo.LSTMModel) -> None:
+def test_size_bars_add_up_to_the_modules_and_end_in_the_total(tiny: lmdemo.LSTMModel) -> None:
     sizes = lmdemo.sizes(lmdemo.build_variants(tiny))
-    figure = size_bars(sizes)
-    assert [trace.name for trace in figure.data] == ["embedding", "LSTM", "decoder"]
-    for place, (name, size) in enumerate(sizes.items()):
-        assert figure.data[0].y[place] == name
-        assert [round(trace.x[place] * 1e6) for trace in figure.data] == list(size.modules.values())
+    *bars, ends = size_bars(sizes).data
+    assert [trace.name for trace in bars] == ["embedding", "LSTM", "decoder"]
+    assert len({trace.marker.color for trace in bars}) == 3  # one look a module, whatever the variant
+    names = ["fp32, fp32-packed", "int8, int8-packed", "int8-per-channel", "int8-embedding", "int4-embedding"]
+    assert list(bars[0].customdata) == names  # the same bytes are one bar
+    for place, together in enumerate(names):
+        size = sizes[together.split(",")[0]]
+        assert [round(trace.x[place] * 1e6) for trace in bars] == list(size.modules.values())
+        assert round(ends.x[place] * 1e6) == sum(size.modules.values())
+        assert ends.text[place].endswith(f"MB<br> {size.ratio:.0%}")
+        assert all(name in bars[0].y[place] for name in together.split(", "))
+
+
+def test_what_stands_under_the_pointer_is_legible_and_has_no_stray_spaces(
+    bundled: lmdemo.Checkpoint, tiny: lmdemo.LSTMModel
+) -> None:
+    run = compared(bundled, ["fp32", "int8"])
+    charts = [size_bars(lmdemo.sizes(lmdemo.build_variants(tiny))), passage_dots(run)]
+    charts.append(kl_course(run, [""] * len(run.results["int8"].course)))
+    for chart in charts:
+        label = chart.layout.hoverlabel
+        dark, light = sorted(map(luminance, (label.bgcolor, label.font.color)))
+        assert (light + 0.05) / (dark + 0.05) > 4.5
+        assert chart.layout.yaxis.ticksuffix is None  # which would stand behind a name under the pointer
+
+
+def luminance(colour: str) -> float:
+    """WCAG's, of a colour #rrggbb."""
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_speed_bars_lie_on_their_limits(bundled: lmdemo.Checkpoint) -> None:
