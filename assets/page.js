@@ -217,7 +217,6 @@ window.lmdemo = (() => {
 
   // What the button and the line say then. Without a clipboard (plain http from another machine) a browser can save.
   async function copyText({ kind, said }, texts, line) {
-    if (!texts) return [said.label, said.nothing];
     try {
       await navigator.clipboard.writeText(JSON.parse(texts)[kind]);
       return ["Copied", line];
@@ -232,14 +231,8 @@ window.lmdemo = (() => {
     });
   }
 
-  // What the line says then.
-  function sayIfEmpty({ said }, texts, line) {
-    return texts ? line : said.nothing;
-  }
-
   // What the line says then. Without a clipboard the link itself is shown, to copy by hand.
   async function copyLink({ said }, address, query) {
-    if (!query) return said.nothing;
     const link = document.createElement("a");
     link.textContent = link.href = address.split(/[?#]/)[0] + query;
     try {
@@ -247,11 +240,11 @@ window.lmdemo = (() => {
       return said.copied;
     } catch {
       const line = "This browser does not let this page copy. The link:";
-      return `<p class="status" role="status">${line} ${link.outerHTML}</p>`;
+      return `<div class="status" role="status"><div class="said">${line} ${link.outerHTML}</div></div>`;
     }
   }
 
   const onLoad = { holdAddress, followRun, keepHeight, leadToTabs, describeChart, explainTerms };
-  const onClick = { saveText, savePicture, copyText, labelAgain, sayIfEmpty, copyLink };
+  const onClick = { saveText, savePicture, copyText, labelAgain, copyLink };
   return { ...onLoad, ...onClick };
 })();

@@ -11,7 +11,6 @@ from lmdemo.ui import markup, prose
 from lmdemo.variants import BASELINE
 
 COPIED = markup.status("Link copied.", "It writes the same texts again, on the same machine.")
-NO_LINK = markup.alert("There is nothing to link to yet; press Write first.")
 REFUSED = markup.alert("This browser does not let this page copy; save it as JSON or CSV instead.")
 IN_BROWSER = {"fn": None, "api_visibility": "private"}
 
@@ -64,30 +63,24 @@ def picture_buttons(elem_id: str, name: str, label: str = "Chart") -> None:
         button.click(js=_script("savePicture", id=elem_id, name=name, kind=kind), **IN_BROWSER)
 
 
-def text_button(label: str, name: str, kind: str, texts: gr.Textbox) -> gr.Button:
+def text_button(label: str, name: str, kind: str, texts: gr.Textbox, interactive: bool = True) -> gr.Button:
     """A button that saves the text under `kind` in the JSON object that `texts` holds; nothing while it is empty."""
-    button = gr.Button(label, size="sm")
+    button = gr.Button(label, size="sm", interactive=interactive)
     button.click(inputs=texts, js=_script("saveText", name=name, kind=kind), **IN_BROWSER)
     return button
 
 
-def copies(button: gr.Button, kind: str, texts: gr.Textbox, line: gr.HTML, nothing: str) -> None:
-    """Let `button` copy the text under `kind`, and say on itself that it did; `nothing` goes to `line` without one."""
-    said = {"label": button.value, "nothing": markup.alert(nothing), "refused": REFUSED}
+def copies(button: gr.Button, kind: str, texts: gr.Textbox, line: gr.HTML) -> None:
+    """Let `button` copy the text under `kind`, and say on itself that it did, or on `line` that it may not."""
+    said = {"label": button.value, "refused": REFUSED}
     script = _script("copyText", kind=kind, said=said)
     copied = button.click(inputs=[texts, line], outputs=[button, line], js=script, **IN_BROWSER)
     copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
 
 
-def says_if_empty(buttons: Sequence[gr.Button], texts: gr.Textbox, line: gr.HTML, nothing: str) -> None:
-    """Let `line` say `nothing` when one of `buttons` is pressed while there are no texts."""
-    script = _script("sayIfEmpty", said={"nothing": markup.alert(nothing)})
-    gr.on([button.click for button in buttons], inputs=[texts, line], outputs=line, js=script, **IN_BROWSER)
-
-
 def copies_link(button: gr.Button, address: gr.HTML, query: gr.Textbox, line: gr.HTML) -> None:
     """Let `button` copy the page's address with that query, and `line` say what came of it."""
-    script = _script("copyLink", said={"nothing": NO_LINK, "copied": COPIED})
+    script = _script("copyLink", said={"copied": COPIED})
     button.click(inputs=[address, query], outputs=line, js=script, **IN_BROWSER)
 
 

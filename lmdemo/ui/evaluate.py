@@ -21,7 +21,6 @@ from lmdemo.ui.controls import (
     explained,
     picture_buttons,
     run_line,
-    says_if_empty,
     stop_button,
     text_button,
     variant_choice,
@@ -41,7 +40,6 @@ from lmdemo.ui.events import (
 from lmdemo.ui.plots import kl_course, passage_dots, speed_bars
 
 KIND = "page/evaluate"  # of a run, in the log
-NOTHING = "There is nothing to hand out until a run has ended; press Measure."
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,9 @@ def build(service: Service, asked: gr.Number) -> Parts:
     with gr.Row(elem_classes="buttons"):
         start = gr.Button("Measure", variant="primary")
         stop = stop_button()
-        copy = gr.Button("Copy as Markdown", size="sm")
-        saving = [text_button(kind.upper(), "lmdemo-evaluation", kind, texts) for kind in ("json", "csv")]
+        handed = {"markdown": gr.Button("Copy as Markdown", size="sm", interactive=False)}
+        for kind in ("json", "csv"):
+            handed[kind] = text_button(kind.upper(), "lmdemo-evaluation", kind, texts, interactive=False)
     status = run_line(markup.status("Measuring on this machine …"), elem_id="measuring-status")
     speeds = chart(None, "speeds", "Words a second, by variant", described_by="measuring-status")
     spread = gr.HTML(elem_id="spread")
@@ -88,7 +87,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     filled = {"card": card, "status": status, "doubts": doubts, "speeds": speeds, "table": table, "written": written}
     filled |= {"fidelity": fidelity}
     filled |= {"spread": spread, "dots": dots, "course": course, "passages": passages, "percentiles": percentiles}
-    filled |= {"texts": texts, "last": last}
+    filled |= {"texts": texts, "last": last, **handed}
     arrival = {**filled, "whole": whole, "whole_spread": whole_spread, "whole_dots": whole_dots}
     arrival |= {"clock": clock, "awaits": awaits}
     measuring = gr.on(
@@ -99,8 +98,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     )
     stopping = stop.click(None, cancels=[measuring], api_visibility="private")
     stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
-    copies(copy, "markdown", texts, status, NOTHING)
-    says_if_empty(saving, texts, status, NOTHING)
+    copies(handed["markdown"], "markdown", texts, status)
     clock.tick(**named(partial(again, service), {"last": last, "awaits": awaits}, arrival), **QUICK)
     return Parts(controls, {**arrival, **controls, "asked": asked})
 
@@ -156,7 +154,7 @@ async def arrive(service: Service, address: object) -> Update:
         return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
     empty = ("card", "doubts", "table", "written", "fidelity", "spread", "passages", "percentiles", "texts")
-    nothing = dict.fromkeys(empty, "")
+    nothing = dict.fromkeys(empty, "") | _handing_out(False)
     charts = dict.fromkeys(("speeds", "dots", "course"))
     controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
     more = _draw_whole(lab) | {"clock": gr.Timer(active=not lab.whole.done())}
@@ -255,6 +253,7 @@ def draw(snapshot: Evaluation) -> Update:
         "passages": results.passage_table(run),
         "percentiles": results.percentile_tables(run),
         "texts": export.payload(snapshot),
+        **_handing_out(snapshot.final),
         "last": snapshot,
     }
     if run is None or snapshot.final:
@@ -264,3 +263,8 @@ def draw(snapshot: Evaluation) -> Update:
         update["dots"] = passage_dots(run) if compared else None
         update["course"] = kl_course(run, snapshot.texts) if compared else None
     return update
+
+
+def _handing_out(there: bool) -> Update:
+    """Whether there is an evaluation to copy and to save."""
+    return dict.fromkeys(("markdown", "json", "csv"), gr.update(interactive=there))

@@ -69,12 +69,14 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
 
 
 def test_without_a_clipboard_the_link_is_shown(open_page: Open, address: str) -> None:
-    page = open_page(f"{address}/?words=5&seed=3&run=1").page
+    visitor = open_page(f"{address}/?words=5&seed=3&run=1")
+    page = visitor.page
     expect(line(page)).to_contain_text("5 places")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.get_by_role("button", name="Copy link to this run").click()
     shown = line(page).get_by_role("link")
     expect(shown).to_have_attribute("href", re.compile(f"^{address}/\\?tab=generate&prompt=.*&seed=3.*&run=1$"))
+    assert visitor.errors == []
 
 
 def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str) -> None:

@@ -170,6 +170,8 @@ def test_measuring_shows_progress_then_the_verdict(service: Service) -> None:
     assert "closer than 1%: " in last["status"]
     assert {first[name] for name in ("fidelity", "spread", "passages", "percentiles", "texts")} == {""}
     assert first["dots"] is first["course"] is None
+    for kind in ("markdown", "json", "csv"):
+        assert [update[kind]["interactive"] for update in (first, last)] == [False, True]
     assert last["fidelity"].count("<tr") == 3
     assert last["last"].final
     assert "Stopped after" in evaluate.stopped(first["last"])["status"]
