@@ -113,6 +113,7 @@ window.lmdemo = (() => {
     document.body.append(region);
     panel.addEventListener("close", () => {
       props.value = "";
+      page.style.paddingBottom = "";
     });
     watch("value", () => {
       const word = page.querySelector(OPEN);
@@ -126,9 +127,11 @@ window.lmdemo = (() => {
         region.textContent = said.join(". ");
         const sheet = panel.parentElement;
         const over = getComputedStyle(sheet).position === "fixed";
+        const hidden = over ? `${sheet.offsetHeight + ROOM}px` : "";
         if (over) sheet.scrollTop = 0;
         else if (panel.offsetHeight < innerHeight) panel.scrollIntoView({ block: "nearest" });
-        word.style.scrollMarginBottom = over ? `${sheet.offsetHeight + ROOM}px` : "";
+        page.style.paddingBottom = hidden; // what is lowest can be pushed out from under it
+        word.style.scrollMarginBottom = hidden;
         word.scrollIntoView({ block: "nearest" });
       });
     });

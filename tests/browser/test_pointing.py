@@ -38,6 +38,10 @@ def test_a_word_that_is_tapped_says_what_both_models_thought(visit: Visit, width
     if width == 390:  # a sheet at the foot, under the word
         assert box["y"] + box["height"] == pytest.approx(844, abs=1)
         assert word["y"] + word["height"] <= box["y"]
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # what is lowest comes out from under it
+        at_rest(page)
+        last = page.locator("footer").bounding_box()
+        assert last["y"] + last["height"] <= box["y"]
     else:  # beside it
         assert word["x"] + word["width"] <= box["x"]
     page.evaluate(AXE_SCRIPT)
