@@ -62,7 +62,7 @@ def size_table(sizes: Mapping[str, Size]) -> Markup:
     """Bytes by module and in all, and the share of the baseline, which is the first."""
     baseline = next(iter(sizes))
     rows = {
-        ", ".join(names): {
+        Markup(", <br>").join(names): {
             "whole file": prose.megabytes(size.total),
             f"of {baseline}": f"{size.ratio:.0%}",
             **{label: prose.module_size(size, module) for module, label in MODULES.items()},
