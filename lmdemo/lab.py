@@ -30,7 +30,7 @@ from lmdemo.turns import Turns
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 
 DEFAULT_WINDOW = 200  # long enough that no variant pays for short calls
-DEFAULT_MEASURED = (BASELINE, FAIR, "int8")
+DEFAULT_MEASURED = (BASELINE, FAIR, "int8", "int8-packed")  # what the one call gives, and both done well
 LIMITS_EVERY = 4  # blocks of an evaluation, a trial of what this machine can do at best
 
 

@@ -11,7 +11,7 @@ from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import FidelityRun
 from lmdemo.first_results import EXAMPLE_PARTS, FirstResults
 from lmdemo.generation import Generation, GenerationSettings
-from lmdemo.lab import DEFAULT_WINDOW, Lab
+from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW, Lab
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.size import Size
@@ -44,7 +44,7 @@ def test_first_results_are_there_without_anyone_asking(started: Lab) -> None:
     assert started.example.result(timeout=120).final
     evaluation = started.evaluation.result(timeout=120)
     assert evaluation.final
-    assert list(evaluation.comparison.results) == ["fp32", "fp32-packed", "int8"]
+    assert list(evaluation.comparison.results) == list(DEFAULT_MEASURED)
     assert evaluation.comparison.tokens == evaluation.fidelity.tokens == started.available_tokens
     assert started.limits.keys() == started.models.keys()
     for name, limit in evaluation.limits.items():  # the limit of now may be the better for a run since
@@ -108,7 +108,7 @@ def test_the_passages_of_a_long_text_come_after_what_a_visitor_finds(
     assert long.evaluation.result().comparison.tokens == 4_000
     whole = long.whole.result()
     assert (whole.tokens, whole.window, whole.final) == (10_501, DEFAULT_WINDOW, True)
-    assert list(whole.results) == ["fp32", "fp32-packed", "int8"]
+    assert list(whole.results) == list(DEFAULT_MEASURED)
     assert len(whole.results["int8"].passages) == 22
 
 

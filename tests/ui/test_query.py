@@ -75,7 +75,7 @@ def test_what_is_not_named_is_as_on_the_page() -> None:
     assert asked == query.GenerateQuery(GenerationSettings("It was", 12), ("int8",), False)
     assert query.writing("http://host/?variants=", OFFERED, "It was").variants == ()
     assert query.measuring("http://host/?tab=evaluate&run=1", OFFERED, 900) == query.EvaluateQuery(
-        900, 200, ("fp32-packed", "int8"), True
+        900, 200, ("fp32-packed", "int8", "int8-packed"), True
     )
 
 
