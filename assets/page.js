@@ -7,7 +7,6 @@ window.lmdemo = (() => {
   const MEDIA = { csv: "text/csv", json: "application/json" };
   const SCALES = { png: 2, svg: 1 };
   const LEAVES = 150; // milliseconds in which a pointer goes from a heading to what it says
-  const LABEL_STAYS = 2000; // milliseconds that a button says that it copied
 
   const DRAWN_ANEW = { childList: true, subtree: true, attributeFilter: ["class"] }; // what a new value may change
   const FRAMES_STILL = 6; // that a page stands still before it is shown
@@ -69,35 +68,6 @@ window.lmdemo = (() => {
     if (page) showWhenDrawn(page);
     props.value = address;
     trigger("input");
-  }
-
-  // A line that changes ten times a second is not read out; what it says once a run has ended is, from a region that
-  // was there before. That a run begins, or waits in the queue, Gradio says itself; an alert speaks for itself.
-  // Escape presses the tab's own Stop while there is something to stop.
-  function followRun(element, watch) {
-    const region = document.createElement("div");
-    region.className = "unseen";
-    region.setAttribute("role", "status");
-    document.body.append(region);
-    watch("value", () => {
-      const line = element.querySelector(".status");
-      if (!line || line.matches(".under-way, .alert")) return;
-      const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();
-      if (region.textContent !== sentence) region.textContent = sentence;
-    });
-    const block = element.closest(".block");
-    const stop = () => block.closest("[role=tabpanel]")?.querySelector("button.stop");
-    const underWay = () => block.querySelector(".under-way, .progress-text") !== null;
-    const allowStop = () => {
-      const button = stop();
-      if (button) button.disabled = !underWay();
-    };
-    new MutationObserver(allowStop).observe(block, DRAWN_ANEW);
-    requestAnimationFrame(allowStop);
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || event.defaultPrevented) return;
-      if (block.offsetParent !== null && underWay()) stop().click();
-    });
   }
 
   // Texts of a run that is under way are no lower than those before them, so nothing below them moves up and down again.
@@ -219,36 +189,7 @@ window.lmdemo = (() => {
     window.Plotly.downloadImage({ data: chart.data, layout }, { format: kind, filename: name, ...size });
   }
 
-  // What the button and the line say then. Without a clipboard (plain http from another machine) a browser can save.
-  async function copyText({ kind, said }, texts, line) {
-    try {
-      await navigator.clipboard.writeText(JSON.parse(texts)[kind]);
-      return ["Copied", line];
-    } catch {
-      return [said.label, said.refused];
-    }
-  }
-
-  function labelAgain({ said }) {
-    return new Promise((done) => {
-      setTimeout(() => done(said.label), LABEL_STAYS);
-    });
-  }
-
-  // What the line says then. Without a clipboard the link itself is shown, to copy by hand.
-  async function copyLink({ said }, address, query) {
-    const link = document.createElement("a");
-    link.textContent = link.href = address.split(/[?#]/)[0] + query;
-    try {
-      await navigator.clipboard.writeText(link.href);
-      return said.copied;
-    } catch {
-      const line = "This browser does not let this page copy. The link:";
-      return `<div class="status" role="status"><div class="said">${line} ${link.outerHTML}</div></div>`;
-    }
-  }
-
-  const onLoad = { holdAddress, followRun, keepHeight, leadToTabs, describeChart, explainTerms };
-  const onClick = { saveText, savePicture, copyText, labelAgain, copyLink };
+  const onLoad = { holdAddress, keepHeight, leadToTabs, describeChart, explainTerms };
+  const onClick = { saveText, savePicture };
   return { ...onLoad, ...onClick };
 })();

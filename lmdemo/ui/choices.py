@@ -49,5 +49,11 @@ def unknown_words(generation: Generation) -> str:
     """Which words of the prompt the model does not have; empty if it has them all."""
     if not generation.unknown:
         return ""
-    shown = ", ".join(generation.unknown[:5]) + (" …" if len(generation.unknown) > 5 else "")
+    first = ", ".join(map(isolated, generation.unknown[:5]))  # or words from right to left would turn the list around
+    shown = first + (" …" if len(generation.unknown) > 5 else "")
     return f"Not in the model’s vocabulary, read as <unk>: {shown}"
+
+
+def isolated(word: str) -> str:
+    """A word between the marks that keep its direction of writing from what stands around it."""
+    return f"\u2068{word}\u2069"

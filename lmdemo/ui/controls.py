@@ -1,17 +1,16 @@
-"""Controls that several tabs have, and those that act in the browser alone; what these do there is assets/page.js."""
+"""Controls that several tabs have, and those that act in the browser alone; what these do there is in assets/*.js."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import gradio as gr
+from gradio.events import Dependency
 from markupsafe import Markup
 
 from lmdemo.lab import Lab
-from lmdemo.ui import markup, prose
+from lmdemo.ui import markup, prose, query
 from lmdemo.variants import BASELINE
 
-COPIED = markup.status("Link copied.", "It writes the same texts again, on the same machine.")
-REFUSED = markup.alert("This browser does not let this page copy; save it as JSON or CSV instead.")
 IN_BROWSER = {"fn": None, "api_visibility": "private"}
 
 
@@ -33,7 +32,7 @@ def page_address() -> gr.HTML:
 
 def run_line(value: str, elem_id: str) -> gr.HTML:
     """The line that says how a run goes: read out when it has ended, and Escape stops the run."""
-    return gr.HTML(value, elem_id=elem_id, js_on_load="lmdemo.followRun(element, watch)")
+    return gr.HTML(value, elem_id=elem_id, js_on_load="lmdemo.followRun(element, props, watch)")
 
 
 def explained(elem_id: str) -> gr.HTML:
@@ -70,20 +69,36 @@ def text_button(label: str, name: str, kind: str, texts: gr.Textbox, interactive
     return button
 
 
-def copies(button: gr.Button, kind: str, texts: gr.Textbox, line: gr.HTML) -> None:
-    """Let `button` copy the text under `kind`, and say on itself that it did, or on `line` that it may not."""
-    said = {"label": button.value, "refused": REFUSED}
-    script = _script("copyText", kind=kind, said=said)
-    copied = button.click(inputs=[texts, line], outputs=[button, line], js=script, **IN_BROWSER)
+def copies(button: gr.Button, kind: str, texts: gr.Textbox) -> None:
+    """Let `button` copy the text under `kind`, and say on itself that it did."""
+    said = {"label": button.value}
+    copied = button.click(inputs=texts, outputs=button, js=_script("copyText", kind=kind, said=said), **IN_BROWSER)
     copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
 
 
-def copies_link(button: gr.Button, address: gr.HTML, query: gr.Textbox, line: gr.HTML) -> None:
-    """Let `button` copy the page's address with that query, and `line` say what came of it."""
-    script = _script("copyLink", said={"copied": COPIED})
-    button.click(inputs=[address, query], outputs=line, js=script, **IN_BROWSER)
+def copies_link(button: gr.Button, address: gr.HTML, asked: gr.Textbox) -> None:
+    """Let `button` copy the page's address with the query in `asked`, and say on itself that it did."""
+    said = {"label": button.value}
+    copied = button.click(inputs=[address, asked], outputs=button, js=_script("copyLink", said=said), **IN_BROWSER)
+    copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
+
+
+def keeps_run(tab: str, asks: Mapping[str, object], line: gr.HTML) -> str:
+    """The script of a run that puts it into the page's address, so that a reload shows it again.
+
+    Args:
+        asks: the inputs of the run by name; what is no parameter of an address stays out.
+        line: of the run, see `run_line`.
+    """
+    return _script("keepRun", ours=query.NAMES, tab=tab, names=list(asks), line=line.elem_id)
+
+
+def stops(button: gr.Button, runs: Sequence[Dependency], line: gr.HTML, **then: object) -> None:
+    """Let `button` stop `runs`, whose line that is; and once the page has cleared them away, the listener `then`."""
+    stopping = button.click(None, cancels=list(runs), api_visibility="private")
+    stopping.then(**then, js=_script("afterRun", line=line.elem_id))
 
 
 def _script(function: str, **settings: object) -> str:
-    """A call of that function in assets/page.js, with `settings` and the event's inputs."""
+    """A call of that function in assets/*.js, with `settings` and the event's inputs."""
     return f"(...values) => lmdemo.{function}({json.dumps(settings)}, ...values)"

@@ -19,9 +19,11 @@ from lmdemo.ui.controls import (
     chart,
     copies,
     explained,
+    keeps_run,
     picture_buttons,
     run_line,
     stop_button,
+    stops,
     text_button,
     variant_choice,
 )
@@ -34,7 +36,6 @@ from lmdemo.ui.events import (
     Update,
     first_result,
     named,
-    settled,
     throttled,
 )
 from lmdemo.ui.plots import kl_course, passage_dots, speed_bars
@@ -93,12 +94,12 @@ def build(service: Service, asked: gr.Number) -> Parts:
     measuring = gr.on(
         [start.click, asked.change],
         **named(partial(measure, service), controls, filled),
+        js=keeps_run("evaluate", controls, status),
         show_progress_on=[status],
         **COMPUTING,
     )
-    stopping = stop.click(None, cancels=[measuring], api_visibility="private")
-    stopping.then(**named(settled(stopped), {"last": last}, {"status": status}), **QUICK)
-    copies(handed["markdown"], "markdown", texts, status)
+    stops(stop, [measuring], status, **named(stopped, {"last": last}, {"status": status}), **QUICK)
+    copies(handed["markdown"], "markdown", texts)
     clock.tick(**named(partial(again, service), {"last": last, "awaits": awaits}, arrival), **QUICK)
     return Parts(controls, {**arrival, **controls, "asked": asked})
 

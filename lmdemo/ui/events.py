@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, closing
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
@@ -20,10 +20,6 @@ FIRST_WAIT = 30  # seconds a page that comes right after the start waits for the
 LOOK_AGAIN = 10.0  # seconds between two looks for better first results, while those on the page are in doubt
 TEXT_INTERVAL = 0.1  # seconds between updates of a text
 CHART_INTERVAL = 0.25  # of a chart, which the browser takes longer to draw
-
-# After a cancel the page needs about 0.2 s to clear the run away: until then an update that was under way may still
-# arrive and overwrite what Stop says, and the next press is ignored.
-SETTLE = 0.4  # seconds
 
 TURN = {"concurrency_id": "compute", "concurrency_limit": 1}  # one computing event at a time, on tabs and endpoints
 # The handlers check their fields themselves, each with its sentence; Gradio's components know less and say it worse,
@@ -107,13 +103,3 @@ def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapsh
         yield waiting
     if ended is not None:
         raise ended
-
-
-def settled(handler: Callable[..., Update]) -> Callable[..., Awaitable[Update]]:
-    """`handler`, called once the page has cleared a cancelled run away."""
-
-    async def wait_and_call(**values: object) -> Update:
-        await asyncio.sleep(SETTLE)
-        return handler(**values)
-
-    return wait_and_call

@@ -17,7 +17,7 @@ from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import choices, inspecting, markup, prose, query, race, texts
-from lmdemo.ui.controls import copies_link, run_line, stop_button, variant_choice
+from lmdemo.ui.controls import copies_link, keeps_run, run_line, stop_button, stops, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
     COMPUTING,
@@ -27,14 +27,13 @@ from lmdemo.ui.events import (
     Update,
     first_result,
     named,
-    settled,
     throttled,
 )
 
 KIND = "page/generate"  # of a run, in the log
 STILL = "Less motion is asked for on this device, so this is the end."
 # A replay draws on the loop that serves everyone, 1.4 ms a frame of two long texts: a few at a time.
-WATCHING = {"concurrency_id": "watch", "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+WATCHING = {"concurrency_id": "watch", "concurrency_limit": 4, "show_progress": "full", "api_visibility": "private"}
 LESS_MOTION = "(raw, last) => [raw, last, matchMedia('(prefers-reduced-motion: reduce)').matches]"
 
 
@@ -76,8 +75,10 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
 
     drawn = {"status": status, "texts": written}
     filled = {**drawn, "last": last, "origin": origin, "query": query, "slowly": slowly, "share": share}
+    asks = {"raw": raw, "variants": variants, **settings}
     writing = {
-        **named(partial(write, service), {"raw": raw, "variants": variants, **settings}, filled),
+        **named(partial(write, service), asks, filled),
+        "js": keeps_run("generate", asks, status),
         "show_progress_on": [status],
         **COMPUTING,
     }
@@ -89,12 +90,16 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
         gr.on([start.click, prompt.submit, asked.change], **writing),
         sampled.then(**writing),
         reseeded.then(**writing),
-        slowly.click(**named(watch, {"raw": raw, "last": last, "still": still}, drawn), **WATCHING, js=LESS_MOTION),
+        slowly.click(
+            **named(watch, {"raw": raw, "last": last, "still": still}, drawn),
+            **WATCHING,
+            show_progress_on=[status],
+            js=LESS_MOTION,
+        ),
     ]
-    stopping = stop.click(None, cancels=runs, api_visibility="private")
-    stopping.then(**named(settled(stopped), {"raw": raw, "last": last}, drawn), **QUICK)
+    stops(stop, runs, status, **named(stopped, {"raw": raw, "last": last}, drawn), **QUICK)
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
-    copies_link(share, address, query, status)
+    copies_link(share, address, query)
     controls = {**settings, "variants": variants}
     return Parts(controls, {**filled, **controls, "asked": asked}, examples)
 

@@ -17,7 +17,7 @@ from lmdemo.inference import Pause
 from lmdemo.inspecting import Candidate, Inspection
 from lmdemo.server.service import Service
 from lmdemo.text import EOS, shown
-from lmdemo.ui import prose
+from lmdemo.ui import choices, prose
 from lmdemo.ui.events import Update, named
 
 KIND = "page/inspect"  # of a run, in the log
@@ -104,7 +104,7 @@ def pair(found: Inspection) -> tuple[str, str | None]:
 
 def quoted(word: str) -> str:
     """A word in a sentence."""
-    return f"“{_plain(word)}”"
+    return f"“{choices.isolated(_plain(word))}”"
 
 
 def title(found: Inspection) -> str:

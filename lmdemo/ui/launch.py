@@ -31,7 +31,7 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         "css_paths": [STYLE],
         # not `js`, which runs when what calls it has been drawn already; nor by an address, which a proxy may move
         "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],  # "settings" offers a recorder of the screen, and to install a page that cannot be
         "run_history": False,
         "ssr_mode": False,
         "enable_monitoring": False,

@@ -19,6 +19,7 @@ from lmdemo.variants import BASELINE, TUTORIAL
 TABS = ("generate", "size", "evaluate", "about")
 WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
 MEASURING = ("tokens", "window")
+NAMES = ("tab", *WRITING, *MEASURING, "variants", "run")  # the parameters of an address
 MOST = 64  # parameters in an address; it has a dozen
 MOST_TEXT = 100_000  # characters in it: a prompt of 2,000 takes at most twelve for each
 

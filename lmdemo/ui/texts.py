@@ -57,7 +57,7 @@ def _column(name: str, generation: Generation, raw: bool) -> Markup:
     baseline = next(iter(generation.writings))
     return Markup(
         '<section class="text" style="--variant:var(--{name})" aria-label="{name}">'
-        "<header><h2>{name}{alone}</h2><small>{rate}</small></header><p>{words}</p></section>"
+        '<header><h2>{name}{alone}</h2><small>{rate}</small></header><p dir="auto">{words}</p></section>'
     ).format(
         name=name,
         alone="" if name == baseline else Markup(" <small>left to itself</small>"),

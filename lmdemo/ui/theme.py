@@ -6,12 +6,29 @@ from lmdemo.checkpoint import ASSETS
 from lmdemo.ui.plots import COLOURS
 
 STYLE = ASSETS / "style.css"
-SCRIPTS = (ASSETS / "page.js", ASSETS / "words.js")
+SCRIPTS = tuple(ASSETS / name for name in ("page.js", "run.js", "copy.js", "words.js"))
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "Liberation Mono", "monospace")
 
+# Gradio's own, in the reader's size of text instead of pixels.
+TEXT = gr.themes.Size(
+    name="text_rem",
+    xxs="0.5625rem",
+    xs="0.625rem",
+    sm="0.75rem",
+    md="0.875rem",
+    lg="1rem",
+    xl="1.375rem",
+    xxl="1.625rem",
+)
 THEME = gr.themes.Base(
-    primary_hue="blue", secondary_hue="blue", neutral_hue="slate", radius_size="md", font=SANS, font_mono=MONO
+    primary_hue="blue",
+    secondary_hue="blue",
+    neutral_hue="slate",
+    text_size=TEXT,
+    radius_size="md",
+    font=SANS,
+    font_mono=MONO,
 ).set(
     button_primary_background_fill="*primary_700",
     button_primary_background_fill_hover="*primary_800",

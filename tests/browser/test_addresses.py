@@ -6,7 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
-from browsing import Visitor, unfold
+from browsing import Visitor, open_tab, unfold
 from lmdemo.generation import GenerationSettings
 from lmdemo.ui import query
 
@@ -58,7 +58,9 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
     first = texts(page)
     assert first["fp32"].startswith("“A & B”")
     page.get_by_role("button", name="Copy link to this run").click()
-    expect(line(page).get_by_role("status")).to_contain_text("Link copied.")
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link to this run")).to_be_visible()  # again
+    expect(line(page).get_by_role("listitem")).to_have_count(2)  # the verdict stays
     copied = page.evaluate("navigator.clipboard.readText()")
     assert query.writing(copied, lmdemo.VARIANTS, "") == asked
     other = open_page(copied, dark=True).page
@@ -68,15 +70,57 @@ def test_a_copied_link_writes_the_same_texts_for_somebody_else(open_page: Open, 
     assert other.get_by_role("textbox", name="Prompt").input_value() == PROMPT
 
 
-def test_without_a_clipboard_the_link_is_shown(open_page: Open, address: str) -> None:
-    visitor = open_page(f"{address}/?words=5&seed=3&run=1")
+def test_without_a_clipboard_it_copies_the_old_way_or_shows_what_to_copy(open_page: Open, address: str) -> None:
+    visitor = open_page("about:blank")
     page = visitor.page
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})")
+    page.goto(f"{address}/?words=5&seed=3&run=1")
     expect(line(page)).to_contain_text("5 places")
-    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.evaluate("document.addEventListener('copy', () => { window.copied = String(document.activeElement.value) })")
     page.get_by_role("button", name="Copy link to this run").click()
-    shown = line(page).get_by_role("link")
-    expect(shown).to_have_attribute("href", re.compile(f"^{address}/\\?tab=generate&prompt=.*&seed=3.*&run=1$"))
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    link = re.compile(f"^{address}/\\?tab=generate&prompt=.*&seed=3.*&run=1$")
+    assert link.match(page.evaluate("copied"))
+    open_tab(page, "About")
+    page.locator("#code-that-ran").get_by_role("button", name="Copy").click()  # Gradio's own
+    page.wait_for_function("copied.includes('quantize_dynamic')")
+    page.evaluate("document.execCommand = () => false")
+    open_tab(page, "Generate")
+    page.get_by_role("button", name="Copy link to this run").click()
+    field = page.get_by_label("This browser does not let this page copy.")
+    expect(field).to_have_value(link)
+    expect(field).to_be_focused()
+    expect(line(page)).to_contain_text("5 places")
     assert visitor.errors == []
+
+
+def test_a_run_is_in_the_address_and_outlives_a_reload(open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?__theme=light&words=1000&a=b+c&seed=5&b#place").page
+    expect(line(page)).to_contain_text("Filled in from the address")
+    page.get_by_role("textbox", name="Prompt").fill(PROMPT)
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    settings = GenerationSettings(PROMPT, 1000, seed=5)
+    asked = query.join("", query.GenerateQuery(settings, ("int8",), run=True).parameters())
+    kept = f"{address}/{asked}&__theme=light&a=b+c&b#place"
+    assert page.url == kept
+    interrupted = page.get_by_text("The page was reloaded before this run had come to its end")
+    page.reload()  # as the page does by itself after a lost connection
+    expect(interrupted).to_be_visible()
+    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(line(page)).to_contain_text("Stopped.")
+    page.get_by_role("button", name="New seed").click()
+    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(interrupted).to_have_count(0)
+    assert "&seed=5&" not in page.url
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(line(page)).to_contain_text("Stopped.")
+    stopped = page.url
+    page.reload()  # what was stopped was not interrupted
+    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(interrupted).to_have_count(0)
+    assert page.url == stopped
 
 
 def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str) -> None:

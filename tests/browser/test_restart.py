@@ -36,8 +36,14 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
             data = ["It was", 1000, 1.0, 0, seed]
             httpx.post(f"{address}/gradio_api/call/generate", json={"data": data}).raise_for_status()
         expect(page.locator("#pull")).to_contain_text("10.5 of 17.3 MB")
+        page.get_by_role("button", name="Watch it").click()
+        expect(page.locator("#writing-status .under-way")).to_be_visible()
         app.kill()
         app.wait(timeout=LAST_NET)
+        # nothing looks as if it were still being written
+        expect(page.locator("#writing-status").get_by_role("alert")).to_contain_text("Broken off")
+        expect(page.locator("#writing .broken section")).to_have_count(2)
+        expect(page.locator(".under-way")).to_have_count(0)
         expect(page.get_by_test_id("toast-body")).to_contain_text(LOST)
         expect(page.locator("#writing")).to_contain_text("It was a cold night")  # what it showed stays
     (half,) = home.rglob("*.incomplete")

@@ -197,7 +197,7 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     assert_grows(page.locator("#writing section").first)
     expect(status(page)).to_contain_text("1,000 places")
     page.get_by_role("button", name="Copy link to this run").click()
-    expect(status(page)).to_contain_text("Link copied.")
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
     page.get_by_role("tab", name="Evaluate", exact=True).click()
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)

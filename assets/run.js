@@ -1,0 +1,110 @@
+// A run on the page: its line, its place in the address, and what is left when it breaks off. Read after page.js, and
+// like it only names functions.
+window.lmdemo = (() => {
+  "use strict";
+
+  const RELOADED = "The page was reloaded before this run had come to its end; it runs again from its start.";
+  const BROKEN = "Broken off: the connection to this app was lost, or it could not go on. What stands here is no end.";
+
+  // On another's page the address, and what the browser keeps with it, is the other's.
+  function ownsAddress(element) {
+    return !element.closest("gradio-app[src]");
+  }
+
+  // What the browser keeps with the address, through a reload too: which line's run is under way, if one is.
+  function mark(line) {
+    if (history.state?.lmdemoRun === line) return;
+    history.replaceState({ ...history.state, lmdemoRun: line }, "");
+  }
+
+  // A run that is asked for goes into the address, so that a reload shows it again; parameters that are not `ours` stay
+  // as they are. Nothing is loaded by it, and nothing on the page reads the address again. The `values`, by `names`, go
+  // on to the run; with one that is missing it will be refused, and the address stays.
+  function keepRun({ ours, tab, names, line }, ...values) {
+    const element = document.getElementById(line);
+    if (!ownsAddress(element) || values.includes(null)) return values;
+    const asked = { tab, ...Object.fromEntries(names.map((name, at) => [name, values[at]])), run: 1 };
+    const mine = new URLSearchParams();
+    for (const name of ours) {
+      const value = asked[name] === true ? 1 : asked[name];
+      if (value !== undefined && value !== false) mine.set(name, value); // of a list, with commas between
+    }
+    const own = mine.toString().replaceAll("+", "%20").replaceAll("%2C", ",");
+    const others = location.search.slice(1).split("&");
+    const kept = others.filter((part) => part && !ours.includes(part.split("=")[0]));
+    const address = `?${[own, ...kept].join("&")}${location.hash}`;
+    history.replaceState({ ...history.state, lmdemoRun: line }, "", address);
+    const told = element.parentElement.querySelector(":scope > .interrupted");
+    if (told?.dataset.again) told.remove();
+    else if (told) told.dataset.again = "asked"; // by the address: the run that the sentence is about
+    return values;
+  }
+
+  function tellInterrupted(block) {
+    const line = document.createElement("p");
+    line.className = "warning interrupted";
+    line.setAttribute("role", "status");
+    line.textContent = RELOADED;
+    block.before(line);
+  }
+
+  // A line that changes ten times a second is not read out; what it says once a run has ended is, from a region that
+  // was there before. That a run begins, or waits in the queue, Gradio says itself; an alert speaks for itself.
+  // Escape presses the tab's own Stop while there is something to stop. Of a run that Gradio gave up, since its server is
+  // gone, line and texts say so: it clears a run away after its last word, and only one that is stopped before.
+  function followRun(element, props, watch) {
+    const region = document.createElement("div");
+    region.className = "unseen";
+    region.setAttribute("role", "status");
+    document.body.append(region);
+    watch("value", () => {
+      const line = element.querySelector(".status");
+      if (!line || line.matches(".under-way, .alert")) return;
+      const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();
+      if (region.textContent !== sentence) region.textContent = sentence;
+    });
+    const block = element.closest(".block");
+    const tab = () => block.closest("[role=tabpanel]");
+    const stop = () => tab()?.querySelector("button.stop");
+    const underWay = () => block.querySelector(".under-way, .progress-text") !== null;
+    const own = ownsAddress(element);
+    const again = new URLSearchParams(location.search).get("run") === "1";
+    if (own && again && history.state?.lmdemoRun === block.id) tellInterrupted(block);
+    let [before, stopping] = [false, false];
+    const look = () => {
+      const now = underWay();
+      const button = stop();
+      if (button) button.disabled = !now;
+      if (own && now !== before) mark(now ? block.id : null);
+      before = now;
+      if (!element.querySelector(".under-way")) stopping = false;
+      else if (!stopping && block.querySelector(".wrap.hide, .wrap .error")) {
+        tab().querySelector(".texts.under-way")?.classList.replace("under-way", "broken");
+        props.value = `<p class="status alert" role="alert">${BROKEN}</p>`;
+      }
+    };
+    tab()?.addEventListener("click", ({ target }) => {
+      if (target.closest("button.stop")) stopping = true;
+    });
+    new MutationObserver(look).observe(block, { childList: true, subtree: true, attributeFilter: ["class"] });
+    requestAnimationFrame(look);
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      if (block.offsetParent !== null && underWay()) stop().click();
+    });
+  }
+
+  // The inputs as they came, once the page has cleared a cancelled run away: until then an update of it may still come.
+  function afterRun({ line }, ...values) {
+    const block = document.getElementById(line);
+    return new Promise((done) => {
+      const look = () => {
+        if (block.querySelector(".wrap.full:not(.hide)")) requestAnimationFrame(look);
+        else done(values);
+      };
+      look();
+    });
+  }
+
+  return { ...window.lmdemo, keepRun, followRun, afterRun };
+})();
