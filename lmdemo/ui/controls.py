@@ -8,7 +8,7 @@ from gradio.events import Dependency
 from markupsafe import Markup
 
 from lmdemo.lab import Lab
-from lmdemo.ui import markup, prose, query
+from lmdemo.ui import prose, query
 from lmdemo.variants import BASELINE
 
 IN_BROWSER = {"fn": None, "api_visibility": "private"}
