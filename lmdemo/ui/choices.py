@@ -1,5 +1,7 @@
 """What a run says of 8 bits, in sentences: where a variant chose another word, and where it goes a way of its own."""
 
+from unicodedata import bidirectional
+
 from lmdemo.generation import Generation
 
 
@@ -55,5 +57,6 @@ def unknown_words(generation: Generation) -> str:
 
 
 def isolated(word: str) -> str:
-    """A word between the marks that keep its direction of writing from what stands around it."""
-    return f"\u2068{word}\u2069"
+    """A word; one from right to left between the marks that keep its direction from what stands around it."""
+    turns = any(bidirectional(letter) in ("R", "AL", "AN") for letter in word)
+    return f"\u2068{word}\u2069" if turns else word

@@ -53,7 +53,7 @@ def test_a_choice_stands_beside_the_baselines_word_and_an_own_way_is_marked_as_o
     base, int8 = _sections("a b c d e".split(), "a x c y e".split())
     assert _marked(base) == ["b"]
     assert re.findall(r'<small class="chosen"[^>]*>(.*?)</small>', base) == ["x"]
-    assert '<p><span class="prompt"></span>a <span class="own"><mark>x</mark> c y e</span></p>' in int8
+    assert '<p dir="auto"><span class="prompt"></span>a <span class="own"><mark>x</mark> c y e</span></p>' in int8
 
 
 def test_every_word_of_the_baseline_is_an_element_with_its_place() -> None:
@@ -136,3 +136,12 @@ def test_an_unknown_visitor_word_is_shown_as_text(tiny: lmdemo.LSTMModel, words:
     *_, final = lmdemo.generate({"fp32": tiny, "int8": tiny}, words, "<b>bold", words=2)
     assert "<b>" not in markup.status(choices.parting(final), choices.unknown_words(final))
     assert "&lt;b&gt;" in markup.status(choices.parting(final), choices.unknown_words(final))
+
+
+def test_a_word_from_right_to_left_does_not_turn_what_stands_around_it() -> None:
+    assert [choices.isolated(word) for word in ("word", "12", "שלום", "٣")] == [
+        "word",
+        "12",
+        "\u2068שלום\u2069",
+        "\u2068٣\u2069",
+    ]
