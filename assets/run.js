@@ -70,15 +70,17 @@ window.lmdemo = (() => {
     const own = ownsAddress(element);
     const again = new URLSearchParams(location.search).get("run") === "1";
     if (own && again && history.state?.lmdemoRun === block.id) tellInterrupted(block);
-    let [before, stopping] = [false, false];
+    let [before, stopping, broken] = [false, false, false];
     const look = () => {
       const now = underWay();
       const button = stop();
       if (button) button.disabled = !now;
-      if (own && now !== before) mark(now ? block.id : null);
+      if (now) broken = false;
+      if (own && now !== before && !broken) mark(now ? block.id : null); // what broke off is still to be told
       before = now;
       if (!element.querySelector(".under-way")) stopping = false;
       else if (!stopping && block.querySelector(".wrap.hide, .wrap .error")) {
+        broken = true;
         tab().querySelector(".texts.under-way")?.classList.replace("under-way", "broken");
         props.value = `<p class="status alert" role="alert">${BROKEN}</p>`;
       }
