@@ -71,8 +71,8 @@ window.lmdemo = (() => {
   }
 
   // What the button says then.
-  function copyLink({ said }, address, query) {
-    return copied(said.label, address.split(/[?#]/)[0] + query);
+  function copyLink({ said }, address, query, guess) {
+    return copied(said.label, address.split(/[?#]/)[0] + query + (guess ? "&guess=1" : ""));
   }
 
   function labelAgain({ said }) {

@@ -45,18 +45,42 @@ window.lmdemo = (() => {
     requestAnimationFrame(look);
   }
 
+  // Where the app of an element is: on another's page <gradio-app> carries it.
+  function addressOf(element) {
+    const src = element.closest("gradio-app")?.getAttribute("src");
+    return new URL(src || location.href, document.baseURI);
+  }
+
+  // The address of the whole page, with what was asked of this one; `tab` is the one to open.
+  function wholePage(element, tab) {
+    const address = addressOf(element);
+    for (const name of ["view", "embed", "__theme"]) address.searchParams.delete(name);
+    address.searchParams.set("tab", tab);
+    return address.href;
+  }
+
+  // The link of an exhibit to the page that it is of; `tabs` says on which tab each is.
+  function leadToWhole(element, tabs) {
+    const view = addressOf(element).searchParams.getAll("view").at(-1);
+    if (Object.hasOwn(tabs, view)) element.querySelector("a").href = wholePage(element, tabs[view]);
+  }
+
   // The address under which a visitor has the page goes into the hidden `element`. On another's page <gradio-app>
   // carries it, and beside the page the plain link that it was until now; in a frame and on its own, the page's location
   // is the address. Who holds it in a frame hears its height as it changes.
-  function holdAddress(element, props, trigger) {
+  // An exhibit alone, one of `views`, is for other pages too.
+  function holdAddress(element, props, trigger, views) {
     const host = element.closest("gradio-app");
     const page = element.closest(".gradio-container");
     const src = host && host.getAttribute("src");
     if (src) {
       for (const child of host.querySelectorAll(":scope > *")) if (!child.contains(element)) child.remove();
     }
-    const address = src ? new URL(src, document.baseURI).href : location.href;
-    if (page && new URL(address).searchParams.get("embed") === "1") {
+    const address = addressOf(element).href;
+    const query = addressOf(element).searchParams;
+    const view = views.find((name) => name === query.getAll("view").at(-1));
+    if (page && (view || query.get("embed") === "1")) {
+      if (view) page.dataset.view = view;
       page.dataset.embedded = "";
       if (!src) document.documentElement.dataset.embedded = "";
       if (!src && parent !== window) {
@@ -90,6 +114,10 @@ window.lmdemo = (() => {
       const tile = event.target.closest("a.tile");
       if (!tile || event.ctrlKey || event.metaKey || event.shiftKey) return;
       const name = new URL(tile.href).searchParams.get("tab");
+      if (element.closest("[data-view]")) {
+        Object.assign(tile, { href: wholePage(element, name), target: "_blank", rel: "noopener" });
+        return;
+      }
       const tabs = element.closest(".gradio-container").querySelectorAll(".tab-container:not(.visually-hidden) [role=tab]");
       const tab = [...tabs].find(({ textContent }) => textContent.trim().toLowerCase() === name);
       if (!tab) return;
@@ -141,11 +169,7 @@ window.lmdemo = (() => {
       of = term;
       shown.textContent = term.dataset.meaning;
       shown.hidden = false;
-      place();
-    };
-    const place = () => {
-      if (!of) return;
-      const { left, bottom, top } = of.getBoundingClientRect(), edge = 8;
+      const { left, bottom, top } = term.getBoundingClientRect(), edge = 8;
       const { width, height } = shown.getBoundingClientRect();
       const below = bottom + edge + height <= innerHeight;
       shown.style.left = `${Math.max(edge, Math.min(left, innerWidth - width - edge))}px`;
@@ -165,7 +189,7 @@ window.lmdemo = (() => {
     shown.addEventListener("pointerout", leave);
     document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
     document.addEventListener("pointerdown", (event) => of && !of.contains(event.target) && hide());
-    document.addEventListener("scroll", place, { capture: true, passive: true }); // a heading that gets the focus scrolls
+    document.addEventListener("scroll", hide, { capture: true, passive: true });
   }
 
   // `texts` is a JSON object, kind -> text, in all that follows; empty while there is nothing to hand out.
@@ -189,7 +213,7 @@ window.lmdemo = (() => {
     window.Plotly.downloadImage({ data: chart.data, layout }, { format: kind, filename: name, ...size });
   }
 
-  const onLoad = { holdAddress, keepHeight, leadToTabs, describeChart, explainTerms };
+  const onLoad = { holdAddress, leadToWhole, keepHeight, leadToTabs, describeChart, explainTerms };
   const onClick = { saveText, savePicture };
   return { ...onLoad, ...onClick };
 })();

@@ -5,6 +5,7 @@ window.lmdemo = (() => {
   "use strict";
 
   const OPEN = '[data-word][aria-expanded="true"]';
+  const GUESSED = ".other:not([data-guessed])"; // while a reader guesses first, chosen otherwise and not shown yet
   const ROOM = 16; // pixels between the word that is pointed at and a panel over the foot of the page
 
   function middle({ left, width }) {
@@ -58,14 +59,23 @@ window.lmdemo = (() => {
       closePanel();
     });
 
-    const point = (word) => {
+    const guesses = (word) => word.matches(GUESSED) && page.querySelector("#guess input:checked") !== null;
+
+    // To arrive at a word by keys is not yet to have guessed.
+    const point = (word, arrived = false) => {
       if (word.closest(".under-way") || word.matches(OPEN)) return;
+      const waits = arrived && guesses(word);
       for (const before of page.querySelectorAll("[data-word][role]")) {
         for (const name of ["tabindex", "role", "aria-expanded", "aria-controls"]) before.removeAttribute(name);
       }
-      const button = { tabindex: 0, role: "button", "aria-expanded": true, "aria-controls": "inspection" };
+      const button = { tabindex: 0, role: "button", "aria-expanded": !waits, "aria-controls": "inspection" };
       for (const [name, value] of Object.entries(button)) word.setAttribute(name, value);
-      word.focus({ preventScroll: true });
+      word.focus({ preventScroll: !waits });
+      if (waits) {
+        closePanel();
+        return;
+      }
+      word.dataset.guessed = "";
       texts.observe(page.querySelector("#writing"), { childList: true, subtree: true });
       props.value = Number(word.dataset.word);
       trigger("input");
@@ -87,7 +97,7 @@ window.lmdemo = (() => {
       if (target.closest("#inspection .close")) leave();
     });
     page.addEventListener("focusin", ({ target }) => {
-      if (!leaving && target.matches("[data-word]:focus-visible")) point(target);
+      if (!leaving && target.matches("[data-word]:focus-visible")) point(target, true);
     });
     page.addEventListener("keydown", (event) => {
       const { key, target } = event;
@@ -95,10 +105,11 @@ window.lmdemo = (() => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (key === "Escape" && (word || target.closest("#inspection")) && leave()) event.preventDefault();
       if (!word) return;
-      const next = ["Enter", " "].includes(key) ? word : wordAfterKey(key, word);
+      const pressed = ["Enter", " "].includes(key);
+      const next = pressed ? word : wordAfterKey(key, word);
       if (next === null) return;
       event.preventDefault(); // the page does not scroll instead
-      if (next) point(next);
+      if (next) point(next, !pressed);
     });
   }
 

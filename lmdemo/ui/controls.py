@@ -26,8 +26,17 @@ def page_address() -> gr.HTML:
 
     Only the browser knows it, behind proxies and on others' pages.
     """
-    script = "lmdemo.holdAddress(element, props, trigger)"
+    script = f"lmdemo.holdAddress(element, props, trigger, {json.dumps(list(query.VIEWS))})"
     return gr.HTML(html_template="", js_on_load=script, visible="hidden", elem_id="address")
+
+
+def attribution() -> gr.HTML:
+    """What an exhibit says of where it comes from; its link is the whole page, on the tab where the exhibit is."""
+    line = (
+        '<p class="attribution">From <a target="_blank" rel="noopener">What did 8 bits change?</a>, measured live</p>'
+    )
+    script = f"lmdemo.leadToWhole(element, {json.dumps(query.VIEWS)})"
+    return gr.HTML(line, js_on_load=script, elem_id="attribution")
 
 
 def run_line(value: str, elem_id: str) -> gr.HTML:
@@ -76,10 +85,11 @@ def copies(button: gr.Button, kind: str, texts: gr.Textbox) -> None:
     copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
 
 
-def copies_link(button: gr.Button, address: gr.HTML, asked: gr.Textbox) -> None:
-    """Let `button` copy the page's address with the query in `asked`, and say on itself that it did."""
+def copies_link(button: gr.Button, address: gr.HTML, asked: gr.Textbox, guess: gr.Checkbox) -> None:
+    """Let `button` copy the page's address with the query in `asked` and `guess`, and say on itself that it did."""
     said = {"label": button.value}
-    copied = button.click(inputs=[address, asked], outputs=button, js=_script("copyLink", said=said), **IN_BROWSER)
+    script = _script("copyLink", said=said)
+    copied = button.click(inputs=[address, asked, guess], outputs=button, js=script, **IN_BROWSER)
     copied.then(outputs=button, js=_script("labelAgain", said=said), **IN_BROWSER)
 
 

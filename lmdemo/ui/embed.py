@@ -16,15 +16,16 @@ from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
+SHOWN = {"Texts": "texts", "Tiles": "tiles", "Size": "size", "Evaluate": "evaluate", "All tabs": None}
 THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
 
 HOW = """
 ## On a page of your own
 
-This writes the snippet for a page of yours, with what is set on the tabs now. A frame keeps the styles of both pages
-apart. The web component `<gradio-app>` is part of the page around it: Gradio’s style sheet comes with it, and takes
-the margin of the page’s body away. Both load everything from this host, grow with what they hold, and leave a plain
-link where this host cannot be reached.
+This writes the snippet for a page of yours: one exhibit, or all tabs, with what is set on them now. A frame keeps the
+styles of both pages apart. The web component `<gradio-app>` is part of the page around it: Gradio’s style sheet comes
+with it, and takes the margin of the page’s body away. Both load everything from this host, grow with what they hold,
+and leave a plain link where this host cannot be reached.
 """
 
 # The host page has a link, and a frame of no height: a page that is reached tells its height, and the link goes.
@@ -49,65 +50,72 @@ COMPONENT_SNIPPET = Markup("""<gradio-app src="{embedded}"{theme} container="fal
 """)
 
 
-def build(service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts) -> None:
-    """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes."""
+def build(
+    service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts
+) -> dict[str, object]:
+    """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes.
+
+    Returns what a listener takes that writes it anew.
+    """
     gr.Markdown(HOW)
     with gr.Row():
-        shown = gr.Radio([name.capitalize() for name in query.TABS[:3]], value="Generate", label="Tab")
+        shown = gr.Radio(list(SHOWN), value="Texts", label="What it shows")
         way = gr.Radio([FRAME, COMPONENT], value=FRAME, label="As")
         theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
-    run = gr.Checkbox(False, label="Run at once", info="Writes or measures as soon as the page is opened.")
     wrong = gr.HTML()
     code = gr.Code(language="html", label="Snippet", interactive=False, wrap_lines=True, elem_id="snippet")
-    set_now = {"address": address, "shown": shown, "way": way, "theme": theme, "run": run, **writing.controls}
-    set_now |= {"tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
+    set_now = {"address": address, "shown": shown, "way": way, "theme": theme, **writing.controls}
+    set_now |= {"guess": writing.guess, "tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
     set_now["measured"] = measuring.controls["variants"]
-    gr.on(
-        [tab.select, shown.input, way.input, theme.input, run.input],
-        **named(partial(draw, service), set_now, {"wrong": wrong, "code": code}),
-        trigger_mode="always_last",  # a choice that comes while the one before it is answered is not lost
-        **QUICK,
-        **AS_SENT,
-    )
+    writes = {**named(partial(draw, service), set_now, {"wrong": wrong, "code": code}), **QUICK, **AS_SENT}
+    # a choice that comes while the one before it is answered is not lost
+    gr.on([tab.select, shown.input, way.input, theme.input], **writes, trigger_mode="always_last")
+    return writes
 
 
-def draw(service: Service, address: object, way: object, theme: object, **set_now: object) -> Update:
+def draw(service: Service, address: object, shown: object, way: object, theme: object, **set_now: object) -> Update:
     """The snippet, or a sentence where one of the settings on the tab is out of its range."""
+    view = SHOWN.get(str(shown))
     try:
-        asked = _asked(service.lab, **set_now)
+        asked = _asked(service.lab, view, **set_now)
     except InputError as error:
         return {"wrong": markup.alert(str(error))}
-    return {"wrong": "", "code": snippet(str(address), asked, way == FRAME, THEMES.get(str(theme), ""))}
+    return {"wrong": "", "code": snippet(str(address), asked, way == FRAME, THEMES.get(str(theme), ""), view)}
 
 
 def _asked(
     lab: Lab,
-    shown: object,
-    run: object,
+    view: str | None,
     variants: object,
+    guess: object,
     tokens: object,
     window: object,
     measured: object,
     **settings: object,
 ) -> dict[str, str]:
-    """The parameters for a tab as it is set now."""
-    match shown:
-        case "Generate":
+    """The parameters for the whole page as it is set now, on the tab of an exhibit; what they ask for runs at once."""
+    match view:
+        case "texts" | None:
             names = some_of("Variants", variants, lab.variants)
-            return query.GenerateQuery(GenerationSettings(**settings), names, run is True).parameters()
-        case "Evaluate":
+            guess_first = {"guess": "1"} if guess is True else {}
+            return query.GenerateQuery(GenerationSettings(**settings), names, run=True).parameters() | guess_first
+        case "evaluate":
             length, width = check_slice(tokens, window, lab.available_tokens)
             names = some_of("Variants", measured, lab.variants)
-            return query.EvaluateQuery(length, width, names, run is True).parameters()
-    return {"tab": "size"}
+            return query.EvaluateQuery(length, width, names, run=True).parameters()
+    return {"tab": query.VIEWS[view]}
 
 
-def snippet(address: str, asked: dict[str, str], frame: bool, theme: str) -> str:
-    """The HTML that puts the page at `address`, as `asked`, on another page."""
+def snippet(address: str, asked: dict[str, str], frame: bool, theme: str, view: str | None = None) -> str:
+    """The HTML that puts the page at `address`, as `asked`, on another page: one exhibit of it, or all tabs."""
     in_frame = {"__theme": theme} if frame and theme else {}
+    if view:
+        shown = {"view": view, **{name: value for name, value in asked.items() if name not in ("tab", "run")}}
+    else:
+        shown = {"embed": "1", **asked}
     return (FRAME_SNIPPET if frame else COMPONENT_SNIPPET).format(
         address=query.join(address, asked),
-        embedded=query.join(address, {"embed": "1", **in_frame, **asked}),
+        embedded=query.join(address, {**in_frame, **shown}),
         base=query.base(address).rstrip("/"),
         theme=Markup(' theme_mode="{}"').format(theme) if theme else "",
         title=TITLE,

@@ -39,6 +39,7 @@ from lmdemo.ui.events import (
     throttled,
 )
 from lmdemo.ui.plots import kl_course, passage_dots, speed_bars
+from lmdemo.variants import BASELINE
 
 KIND = "page/evaluate"  # of a run, in the log
 
@@ -151,7 +152,7 @@ async def arrive(service: Service, address: object) -> Update:
         asked = query.measuring(address, lab.variants, lab.available_tokens)
     except InputError as error:
         return await _first(service) | {"status": markup.alert(f"In this page’s address: {error}")}
-    if asked is None:
+    if asked is None or _is_first(lab, asked):
         return await _first(service)
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Measure.")
     empty = ("card", "doubts", "table", "written", "fidelity", "spread", "passages", "percentiles", "texts")
@@ -160,6 +161,12 @@ async def arrive(service: Service, address: object) -> Update:
     controls = {"tokens": asked.tokens, "window": asked.window, "variants": list(asked.variants)}
     more = _draw_whole(lab) | {"clock": gr.Timer(active=not lab.whole.done())}
     return {"status": line, **nothing, **charts, "last": None, **controls, **more, "asked": int(asked.run)}
+
+
+def _is_first(lab: Lab, asked: query.EvaluateQuery) -> bool:
+    """Whether what is asked for is measured in any case."""
+    variants = {*DEFAULT_MEASURED} - {BASELINE}
+    return (asked.tokens, asked.window, {*asked.variants}) == (lab.default_tokens, DEFAULT_WINDOW, variants)
 
 
 async def _first(service: Service) -> Update:

@@ -29,6 +29,7 @@ from lmdemo.ui.events import (
     named,
     throttled,
 )
+from lmdemo.variants import BASELINE
 
 KIND = "page/generate"  # of a run, in the log
 STILL = "Less motion is asked for on this device, so this is the end."
@@ -42,6 +43,7 @@ class Parts:
     """The components that other parts of the page read or fill."""
 
     controls: Components  # the fields of `GenerationSettings`, and variants
+    guess: gr.Checkbox  # first, before other variants' choices are shown
     arrival: Components  # what `arrive` fills
     examples: gr.Dataset  # of the model in service
 
@@ -66,10 +68,13 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
             written = gr.HTML(elem_id="writing", js_on_load="lmdemo.keepHeight(element)")
         with gr.Column(elem_id="inspector", min_width=0):
             inspecting.build(service, last, origin)
-    with gr.Row(elem_classes="buttons"):
+    with gr.Row(elem_classes="buttons", elem_id="under-texts"):
         slowly = gr.Button("Watch it", size="sm", interactive=False)
         share = gr.Button("Copy link to this run", size="sm", interactive=False)
         raw = gr.Checkbox(False, label="Raw tokens, as the model has them", container=False, elem_classes="switch")
+        guess = gr.Checkbox(  # the style sheet hides, and assets/words.js shows
+            False, label="Guess first: hide other choices", container=False, elem_classes="switch", elem_id="guess"
+        )
     still = gr.Checkbox(False, visible="hidden", label="Less motion")
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
 
@@ -99,9 +104,9 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     ]
     stops(stop, runs, status, **named(stopped, {"raw": raw, "last": last}, drawn), **QUICK)
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
-    copies_link(share, address, query)
+    copies_link(share, address, query, guess)
     controls = {**settings, "variants": variants}
-    return Parts(controls, {**filled, **controls, "asked": asked}, examples)
+    return Parts(controls, guess, {**filled, **controls, "guess": guess, "asked": asked}, examples)
 
 
 def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:
@@ -188,15 +193,24 @@ async def arrive(service: Service, address: object) -> Update:
     """What a visitor finds: what the address asks for, written at once if it says so; without any, an example."""
     lab = service.lab
     try:
+        guess = {"guess": True} if query.guessing(address) else {}
         asked = query.writing(address, lab.variants, lab.prompt)
     except InputError as error:
         return await _example(service) | {"status": markup.alert(f"In this page’s address: {error}")}
-    if asked is None:
-        return await _example(service)
+    if asked is None or _is_example(lab, asked):
+        return await _example(service) | guess
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
     controls = {**asdict(asked.settings), "variants": list(asked.variants)}
     nothing = {"texts": "", "last": None, "origin": None, "query": "", **_offers(False)}
-    return {"status": line, **nothing, **controls, "asked": int(asked.run)}
+    return {"status": line, **nothing, **controls, **guess, "asked": int(asked.run)}
+
+
+def _is_example(lab: Lab, asked: query.GenerateQuery) -> bool:
+    """Whether what is asked for is there already."""
+    example = lab.example.result() if lab.example.done() else None
+    if example is None:
+        return False
+    return (asked.settings, (BASELINE, *asked.variants)) == (example.settings, tuple(example.writings))
 
 
 async def _example(service: Service) -> Update:

@@ -12,7 +12,7 @@ from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
 from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size, tiles
-from lmdemo.ui.controls import page_address
+from lmdemo.ui.controls import attribution, page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 HEADER = (
@@ -43,7 +43,8 @@ def build_page(service: Service) -> gr.Blocks:
                 measuring = evaluate.build(service, to_measure)
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
-                embed.build(service, about_tab, here, writing, measuring)
+                snippet = embed.build(service, about_tab, here, writing, measuring)
+        attribution()
         facts = gr.HTML(_facts(lab), elem_id="facts")
         api.build(service)
         shown = gr.State(None)  # the checkpoint that this page describes
@@ -57,8 +58,11 @@ def build_page(service: Service) -> gr.Blocks:
         # first the model that the page describes, then what its address asks of it
         arrived = here.input(**follow)
         clock.tick(**follow)
-        for tab, parts in ((generate, writing), (evaluate, measuring)):
+        filled = [
             arrived.then(**named(partial(tab.arrive, service), {"address": here}, parts.arrival), **QUICK, **AS_SENT)
+            for tab, parts in ((generate, writing), (evaluate, measuring))
+        ]
+        filled[0].then(**snippet)  # of a page that was opened on About
     gradio_queue.install(page, queue_limits.IN_ALL)
     return page
 

@@ -17,6 +17,7 @@ from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW
 from lmdemo.variants import BASELINE, TUTORIAL
 
 TABS = ("generate", "size", "evaluate", "about")
+VIEWS = {"tiles": "generate", "texts": "generate", "size": "size", "evaluate": "evaluate"}  # an exhibit -> its tab
 WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
 MEASURING = ("tokens", "window")
 NAMES = ("tab", *WRITING, *MEASURING, "variants", "run")  # the parameters of an address
@@ -72,22 +73,36 @@ def base(address: str) -> str:
 
 
 def tab(address: object) -> str | None:
-    """The tab to open; None where the address leaves it to the page.
+    """The tab to open: that of the exhibit, if one is asked for; None where the address leaves it to the page.
 
     Raises:
-        InputError: there is no such tab.
+        InputError: there is no such tab, or no such exhibit.
     """
-    name = _query(address).get("tab")
+    query = _query(address)
+    view, name = query.get("view"), query.get("tab")
+    if view is not None and view not in VIEWS:
+        raise InputError(f"The view of an address must be one of {', '.join(VIEWS)}.")
     if name is not None and name not in TABS:
         raise InputError(f"The tab of an address must be one of {', '.join(TABS)}.")
-    return name
+    return VIEWS[view] if view else name
+
+
+def guessing(address: object) -> bool:
+    """Whether a reader is to guess what other variants choose before they are shown.
+
+    Raises:
+        InputError: `guess` is neither 0 nor 1.
+    """
+    return _switch("Guess", _query(address).get("guess", "0"))
 
 
 def writing(address: object, offered: Collection[str], prompt: str) -> GenerateQuery | None:
     """What the Generate tab is asked for, with `prompt` where it names none; None if nothing.
 
+    In an exhibit there is nothing to press, so what is asked of one is written at once.
+
     Raises:
-        InputError: there is no such tab, or a field is out of its range.
+        InputError: there is no such tab or exhibit, or a field is out of its range.
     """
     query = _query(address)
     if (tab(address) or "generate") != "generate" or not query.keys() & {*WRITING, "variants", "run"}:
@@ -97,7 +112,7 @@ def writing(address: object, offered: Collection[str], prompt: str) -> GenerateQ
         **{"prompt": query.get("prompt", prompt), "words": EXAMPLE_WORDS} | given,
         allow_unk=_switch("Allow_unk", query.get("allow_unk", "0")),
     )
-    return GenerateQuery(settings, _variants(query, offered, TUTORIAL), _switch("Run", query.get("run", "0")))
+    return GenerateQuery(settings, _variants(query, offered, TUTORIAL), _runs(query))
 
 
 def measuring(address: object, offered: Collection[str], available: int) -> EvaluateQuery | None:
@@ -107,13 +122,12 @@ def measuring(address: object, offered: Collection[str], available: int) -> Eval
         InputError: a field is out of its range.
     """
     query = _query(address)
-    if query.get("tab") != "evaluate" or not query.keys() & {*MEASURING, "variants", "run"}:
+    if query.get("view", query.get("tab")) != "evaluate" or not query.keys() & {*MEASURING, "variants", "run"}:
         return None
     tokens = _number(query["tokens"]) if "tokens" in query else default_tokens(available)
     window = _number(query["window"]) if "window" in query else DEFAULT_WINDOW
     variants = _variants(query, offered, DEFAULT_MEASURED)
-    run = _switch("Run", query.get("run", "0"))
-    return EvaluateQuery(*check_slice(tokens, window, available), variants, run)
+    return EvaluateQuery(*check_slice(tokens, window, available), variants, _runs(query))
 
 
 def _how(variants: Collection[str], run: bool) -> dict[str, str]:
@@ -144,6 +158,10 @@ def _switch(field: str, text: str) -> bool:
     if text not in ("0", "1"):
         raise InputError(f"{field} must be 0 or 1.")
     return text == "1"
+
+
+def _runs(query: Mapping[str, str]) -> bool:
+    return _switch("Run", query.get("run", "0")) or "view" in query
 
 
 def _variants(query: Mapping[str, str], offered: Collection[str], default: Collection[str]) -> tuple[str, ...]:

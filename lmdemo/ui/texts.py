@@ -17,7 +17,9 @@ LEGEND = Markup(
     '<p class="legend"><span class="other"><mark style="--variant:var(--{0})">word</mark>'
     '<small class="chosen" style="--variant:var(--{1})">other</small></span> {0}’s word, and the choice of {2} there'
     ' <span class="apart">· <span class="own" style="--variant:var(--{1})">tinted</span> {2} on a way of its own'
-    '</span> <span class="hint">· tap a word to see what each model thought there</span></p>'
+    '</span> <span class="hint">· tap a word to see what each model thought there</span>'
+    ' <span class="guess">· a gap is {1}’s choice: guess it, then tap the word or press Enter. After the last comes'
+    " {1}’s own text</span></p>"
 )
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from browsing import SETTINGS, SIZE_ROWS, Visitor, assert_grows, at_rest, is_light, look_until, open_tab, unfold
 from lmdemo.bench import ROOT
-from lmdemo.ui import embed
+from lmdemo.ui import embed, query
 
 RUN = {"tab": "generate", "prompt": "The captain", "words": "600", "seed": "5", "variants": "int8", "run": "1"}
 EXAMPLE = ROOT / "assets" / "embed.html"
@@ -103,9 +103,38 @@ def test_it_streams_from_another_origin(
     assert visitor.errors == []
 
 
+# An exhibit, and what is drawn of it.
+EXHIBITS = {"tiles": ".tile", "texts": "#writing section", "size": "#size-bars .point", "evaluate": "#ship .answer"}
+ELSEWHERE = (".top", ".facts", "footer", ".asking", "#settings", "#sizes", "#results", "[role=tab]", "button.stop")
+
+
+def test_an_exhibit_stands_alone_and_says_where_it_is_from(host: Host, open_page: Open, address: str) -> None:
+    asked = {view: {"tab": tab} for view, tab in query.VIEWS.items()}
+    visitor = open_page(
+        host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in EXHIBITS)), 390
+    )
+    page = visitor.page
+    for number, (view, drawn) in enumerate(EXHIBITS.items()):
+        shown = page.locator("iframe").nth(number).content_frame
+        expect(shown.locator(drawn).first).to_be_visible()
+        for other in {*EXHIBITS.values(), *ELSEWHERE} - {drawn}:
+            expect(shown.locator(f"{other} >> visible=true"), f"{other} in {view}").to_have_count(0)
+        source = shown.locator(".attribution").get_by_role("link")
+        expect(source).to_be_visible()
+        expect(source).to_have_attribute("href", f"{address}/?tab={query.VIEWS[view]}")
+    at_rest(page)
+    for frame in page.frames:
+        assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visitor.errors == []
+    tile = page.locator("iframe").first.content_frame.locator(".tile").first
+    with page.expect_popup() as opened:
+        tile.click()
+    expect(opened.value.get_by_role("tab", selected=True)).to_have_text("Size")  # the whole page, in a tab of its own
+
+
 def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page: Open, address: str) -> None:
-    query = {"tab": "generate", "words": "5", "run": "1"}
-    page = open_page(host.page(embed.snippet(f"{address}/", query, True, ""))).page
+    asked = {"tab": "generate", "words": "5", "run": "1"}
+    page = open_page(host.page(embed.snippet(f"{address}/", asked, True, ""))).page
     shown = inside(page, "frame")
     expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("5 places")
     fold = shown.get_by_role("button", name=SETTINGS)
@@ -120,8 +149,8 @@ def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page:
 
 
 def test_it_follows_the_readers_system(host: Host, open_page: Open, address: str) -> None:
-    query = {"tab": "size"}
-    both = (embed.snippet(f"{address}/", query, frame, "") for frame in WAYS.values())
+    asked = {"tab": "size"}
+    both = (embed.snippet(f"{address}/", asked, frame, "") for frame in WAYS.values())
     for way, url in zip(WAYS, map(host.page, both), strict=True):
         page = open_page(url, dark=True).page
         note = inside(page, way).locator(".status").locator("visible=true").first
@@ -173,8 +202,8 @@ def test_the_example_page_holds_what_the_builder_writes() -> None:
         return re.sub(r"\s+", "", html)
 
     text = squeezed(EXAMPLE.read_text(encoding="utf-8")).replace("gradio.js", "/gradio.js")
-    query = {"tab": "generate", "prompt": "The old house by the river", "words": "60", "seed": "3", "run": "1"}
-    assert squeezed(embed.snippet("", query, True, "")) in text
+    asked = {"tab": "generate", "prompt": "The old house by the river", "words": "60", "seed": "3", "run": "1"}
+    assert squeezed(embed.snippet("", asked, True, "")) in text
     assert squeezed(embed.snippet("", {"tab": "size"}, False, "")) in text
 
 
@@ -183,21 +212,35 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
     page.get_by_role("tab", name="About", exact=True).click()
     written = page.locator("#snippet .cm-content")
-    expect(written).to_contain_text(f'<iframe src="{address}/?embed=1&amp;tab=generate&amp;prompt=%3Cb%3E%20%22quoted')
+    expect(written).to_contain_text(f'<iframe src="{address}/?view=texts&amp;prompt=%3Cb%3E%20%22quoted')
     page.get_by_role("radio", name="web component").check()
     held: list[Route] = []
     page.route("**/run/**", lambda route: held.append(route), times=1)
     with page.expect_request("**/run/**"):
         page.get_by_role("radio", name="dark", exact=True).check()
-    page.get_by_role("checkbox", name="Run at once").check()  # before the choice of dark is answered
+    page.get_by_role("radio", name="All tabs").check()  # before the choice of dark is answered
     held.pop().continue_()
     expect(written).to_contain_text('run=1" theme_mode="dark"')
     code = written.inner_text()
-    query = {"tab": "generate", "prompt": '<b> "quoted"', "words": "12", "temperature": "1", "top_k": "0", "seed": "8"}
-    query |= {"variants": "int8", "run": "1"}
-    assert code.split() == embed.snippet(f"{address}/", query, False, "dark").split()
+    asked = {"tab": "generate", "prompt": '<b> "quoted"', "words": "12", "temperature": "1", "top_k": "0", "seed": "8"}
+    asked |= {"variants": "int8", "run": "1"}
+    assert code.split() == embed.snippet(f"{address}/", asked, False, "dark").split()
     elsewhere = open_page(host.page(code)).page
     expect(elsewhere.locator("#writing-status")).to_contain_text("of 12 places")
+
+
+def test_the_default_snippet_shows_what_the_page_shows(host: Host, open_page: Open, address: str) -> None:
+    page = open_page(f"{address}/?tab=about").page  # the builder is there before the example is
+    texts = page.locator("#writing section")
+    page.get_by_role("tab", name="Generate", exact=True).click()
+    expect(texts).to_have_count(2)
+    shown, said = texts.all_inner_texts(), page.locator("#writing-status .note").inner_text()
+    page.get_by_role("tab", name="About", exact=True).click()
+    written = page.locator("#snippet .cm-content")
+    number = re.search(r"[Ss]eed (\d+)", said)[1]
+    expect(written).to_contain_text(f"&amp;seed={number}&amp;")
+    elsewhere = open_page(host.page(written.inner_text())).page
+    expect(inside(elsewhere, "frame").locator("#writing section")).to_have_text(shown, use_inner_text=True)
 
 
 def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:

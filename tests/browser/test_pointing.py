@@ -85,3 +85,47 @@ def test_keys_move_from_word_to_word(visit: Visit) -> None:
     expect(page.locator("body > [role=status]", has_text="Word 1: ")).to_have_count(1)  # read out
     page.get_by_role("button", name="New seed").click()  # other texts, and nothing is said of the old ones
     expect(page.locator(".inspection")).to_have_count(0)
+
+
+def test_a_reader_who_guesses_first_sees_a_choice_when_its_word_is_tapped(open_page: Visit, address: str) -> None:
+    visitor = open_page(f"{address}/?view=texts&guess=1", 390)
+    page = visitor.page
+    marked = page.locator("[data-word].other")
+    expect(marked.first).to_be_visible()
+    choices, own = marked.locator(".chosen"), page.locator("#writing .own").first
+    count = marked.count()
+    assert count > 1
+    expect(page.locator(".text .chosen >> visible=true")).to_have_count(0)
+    expect(own).not_to_be_visible()
+    height = page.locator("#writing").bounding_box()["height"]
+    marked.nth(0).click()
+    expect(choices.nth(0)).to_be_visible()
+    expect(page.locator(".inspection")).to_be_visible()
+    first, second = (int(marked.nth(number).get_attribute("data-word")) for number in (0, 1))
+    for _ in range(second - first):  # to arrive there is not to have guessed
+        page.keyboard.press("ArrowRight")
+    expect(word_at(page, second)).to_be_focused()
+    expect(page.locator(".inspection")).to_have_count(0)
+    expect(choices.nth(1)).not_to_be_visible()
+    page.keyboard.press("Enter")
+    expect(choices.nth(1)).to_be_visible()
+    expect(panel_of(page, second)).to_be_visible()
+    for number in range(2, count):
+        marked.nth(number).locator("mark").click()
+        expect(choices.nth(number)).to_be_visible()
+    expect(own).to_be_visible()
+    assert page.locator("#writing").bounding_box()["height"] == height  # each gap had its word's room
+    assert visitor.errors == []
+
+
+def test_the_switch_hides_choices_and_goes_into_the_link(visit: Visit) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"]).page
+    at_rest(page)
+    expect(page.locator(".text .chosen").first).to_be_visible()
+    page.get_by_role("checkbox", name="Guess first").check()
+    expect(page.locator(".text .chosen >> visible=true")).to_have_count(0)
+    page.get_by_role("button", name="Copy link to this run").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("&run=1&guess=1")
+    page.get_by_role("checkbox", name="Guess first").uncheck()
+    expect(page.locator(".text .chosen").first).to_be_visible()

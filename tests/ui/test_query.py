@@ -34,6 +34,29 @@ def test_a_tab_is_named_by_an_address(name: str) -> None:
     assert query.tab(f"http://host/?tab={name}") == name
 
 
+@pytest.mark.parametrize(("view", "tab"), query.VIEWS.items())
+def test_an_exhibit_is_on_its_tab_and_what_is_asked_of_it_runs_at_once(view: str, tab: str) -> None:
+    address = f"http://host/?tab=about&view={view}&words=12&tokens=300"
+    assert query.tab(address) == tab
+    written, measured = (
+        query.writing(address, OFFERED, "It was"),
+        query.measuring(address, OFFERED, 4000),
+    )
+    assert (written is None, measured is None) == (tab != "generate", tab != "evaluate")
+    assert all(asked is None or asked.run for asked in (written, measured))
+    assert query.writing(f"http://host/?view={view}&guess=1", OFFERED, "It was") is None
+
+
+@pytest.mark.parametrize(("string", "guesses"), [("", False), ("guess=0", False), ("guess=1", True)])
+def test_an_address_may_let_its_reader_guess_first(string: str, guesses: bool) -> None:
+    assert query.guessing(f"http://host/?{string}") is guesses
+
+
+def test_any_other_guess_is_a_sentence() -> None:
+    with pytest.raises(InputError, match="Guess must be 0 or 1"):
+        query.guessing("http://host/?guess=<b>")
+
+
 @given(st.builds(query.GenerateQuery, settings, chosen, st.booleans()), st.sampled_from(HOSTS))
 def test_what_is_to_be_written_comes_back_from_its_address(asked: query.GenerateQuery, host: str) -> None:
     address = query.join(host, asked.parameters())
@@ -54,7 +77,7 @@ def test_what_is_to_be_measured_comes_back_from_its_address(asked: query.Evaluat
 
 @given(st.text(max_size=200))
 def test_any_query_is_read_or_refused(string: str) -> None:
-    for read in (query.tab, lambda address: query.writing(address, OFFERED, "It was")):
+    for read in (query.tab, query.guessing, lambda address: query.writing(address, OFFERED, "It was")):
         with suppress(InputError):  # nothing else
             read(f"http://host/?{string}")
 
@@ -91,6 +114,7 @@ def test_an_address_may_ask_for_nothing(string: str) -> None:
     ("string", "sentence"),
     [
         ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, about."),
+        ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate."),
         ("words=0", "Words must be a whole number from 1 to 1,000."),
         ("words=many", "Words must be a whole number from 1 to 1,000."),
         ("words=" + "9" * 5000, "Words must be a whole number from 1 to 1,000."),
