@@ -51,7 +51,7 @@ window.lmdemo = (() => {
   // The hidden `element` sends the place that is pointed at. Its panel closes when the texts change.
   function pointAtWords(element, props, trigger) {
     const page = element.closest(".gradio-container");
-    let leaving = false;
+    let pointed = false; // a word is given the focus here, and has not been reached by keys
     const closePanel = () => page.querySelector("#inspection").dispatchEvent(new Event("close"));
     const texts = new MutationObserver(() => {
       if (page.querySelector(OPEN)) return;
@@ -59,6 +59,11 @@ window.lmdemo = (() => {
       closePanel();
     });
 
+    const focusOn = (word, options) => {
+      pointed = true;
+      word.focus(options);
+      pointed = false;
+    };
     const guesses = (word) => word.matches(GUESSED) && page.querySelector("#guess input:checked") !== null;
 
     // To arrive at a word by keys is not yet to have guessed.
@@ -70,7 +75,7 @@ window.lmdemo = (() => {
       }
       const button = { tabindex: 0, role: "button", "aria-expanded": !waits, "aria-controls": "inspection" };
       for (const [name, value] of Object.entries(button)) word.setAttribute(name, value);
-      word.focus({ preventScroll: !waits });
+      focusOn(word, { preventScroll: !waits });
       if (waits) {
         closePanel();
         return;
@@ -85,9 +90,7 @@ window.lmdemo = (() => {
       if (!word) return false;
       word.setAttribute("aria-expanded", "false");
       closePanel();
-      leaving = true;
-      word.focus({ preventScroll: true });
-      leaving = false;
+      focusOn(word, { preventScroll: true });
       return true;
     };
 
@@ -97,7 +100,7 @@ window.lmdemo = (() => {
       if (target.closest("#inspection .close")) leave();
     });
     page.addEventListener("focusin", ({ target }) => {
-      if (!leaving && target.matches("[data-word]:focus-visible")) point(target, true);
+      if (!pointed && target.matches("[data-word]:focus-visible")) point(target, true);
     });
     page.addEventListener("keydown", (event) => {
       const { key, target } = event;

@@ -114,6 +114,7 @@ def test_an_exhibit_stands_alone_and_says_where_it_is_from(host: Host, open_page
         host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in EXHIBITS)), 390
     )
     page = visitor.page
+    page.set_viewport_size({"width": 390, "height": 3000})  # a browser does not draw frames that are out of sight
     for number, (view, drawn) in enumerate(EXHIBITS.items()):
         shown = page.locator("iframe").nth(number).content_frame
         expect(shown.locator(drawn).first).to_be_visible()

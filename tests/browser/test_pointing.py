@@ -92,7 +92,7 @@ def test_a_reader_who_guesses_first_sees_a_choice_when_its_word_is_tapped(open_p
     page = visitor.page
     marked = page.locator("[data-word].other")
     expect(marked.first).to_be_visible()
-    choices, own = marked.locator(".chosen"), page.locator("#writing .own").first
+    choices, own = marked.locator(".chosen"), page.locator(".text .own").first
     count = marked.count()
     assert count > 1
     expect(page.locator(".text .chosen >> visible=true")).to_have_count(0)
