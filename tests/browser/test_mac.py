@@ -29,8 +29,11 @@ def test_on_qnnpack_without_onednn_every_tab_and_every_variant_works(
         for name in names[1:]:
             panel.get_by_role("checkbox", name=name, exact=True).locator("visible=true").check()
         panel.get_by_role("button", name="Write", exact=True).locator("visible=true").click()
-        expect(page.locator("#writing section h2")).to_have_text(names, timeout=60_000)
-        expect(page.locator("#writing-status")).to_contain_text("places.", timeout=60_000)
+        expect(page.locator("#writing section h2")).to_have_text(
+            ["fp32", *(f"{name} left to itself" for name in names[1:])], timeout=60_000
+        )
+        expect(page.locator("#writing-status .under-way")).to_have_count(0, timeout=60_000)
+        expect(page.locator("#writing-status").get_by_role("listitem")).to_have_count(len(names) - 1)
 
         page.get_by_role("tab", name="Size", exact=True).click()
         expect(panel.locator("visible=true").get_by_role("row").filter(has_text="int4-embedding").first).to_be_visible()

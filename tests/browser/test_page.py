@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 import lmdemo
 from browsing import SETTINGS, SIZE_ROWS, TABS, Visitor, assert_grows, at_rest, look_until, open_tab, unfold
+from lmdemo.lab import DEFAULT_MEASURED
 
 Visit = Callable[..., Visitor]
 
@@ -40,12 +41,14 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     open_tab(page, "Evaluate")
     expect(page.locator("#measuring-status")).to_contain_text("the speed of fp32")
     expect(page.locator("#ship .answer:not(.pending)")).to_have_count(3)
-    expect(page.locator("#results tbody tr")).to_have_count(3)
+    expect(page.locator("#results tbody th")).to_have_text(DEFAULT_MEASURED)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
-    expect(page.locator("#fidelity tbody tr")).to_have_count(2)
+    expect(page.locator("#fidelity tbody th")).to_have_text(DEFAULT_MEASURED[1:])
     expect(page.locator("#spread")).to_contain_text("In 18 passages of this text, 484 words each, KL of int8 ran from")
-    expect(page.locator("#dots .js-plotly-plot .scatterlayer .trace")).to_have_count(8)  # dots and means, twice
-    expect(page.locator("#course .js-plotly-plot .scatterlayer .trace")).to_have_count(3)  # the words, two lines
+    expect(page.locator("#dots .js-plotly-plot .scatterlayer .trace")).to_have_count(
+        12
+    )  # of three, dots and means, twice
+    expect(page.locator("#course .js-plotly-plot .scatterlayer .trace")).to_have_count(4)  # the words, three lines
 
 
 def test_a_tile_leads_to_its_tab(visit: Visit) -> None:
@@ -187,7 +190,7 @@ def test_measuring_shows_progress_and_stop_keeps_what_was_measured(visit: Visit)
     with page.expect_response("**/cancel"):  # the step under way ends first, and until then no press counts
         button(page, "Stop").click()
     expect(line).to_contain_text(re.compile(r"Stopped after [\d,]+ of [\d,]+ words"))
-    expect(page.locator("#results tbody tr")).to_have_count(3)
+    expect(page.locator("#results tbody tr")).to_have_count(len(DEFAULT_MEASURED))
     slice_of(500, 200)
     button(page, "Measure").click()
     expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 200")
@@ -228,18 +231,20 @@ def test_an_evaluation_can_be_taken_along(visit: Visit) -> None:
     page = visit().page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_tab(page, "Evaluate")
-    expect(page.locator("#fidelity tbody tr")).to_have_count(2)
+    expect(page.locator("#fidelity tbody tr")).to_have_count(len(DEFAULT_MEASURED) - 1)
     with page.expect_download() as download:
         button(page, "JSON").click()
     assert download.value.suggested_filename == "lmdemo-evaluation.json"
     content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    assert list(content["variants"]) == ["fp32", "fp32-packed", "int8"]
+    assert list(content["variants"]) == list(DEFAULT_MEASURED)
     with page.expect_download() as download:
         button(page, "CSV").click()
     rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
     assert float(rows[2]["loss"]) == content["variants"]["int8"]["loss"]
     button(page, "Copy as Markdown").click()
-    page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('| | loss |'))")
+    page.wait_for_function(
+        "navigator.clipboard.readText().then(text => text.startsWith('**') && text.includes('| | loss |'))"
+    )
     copied = page.evaluate("navigator.clipboard.readText()")
     assert content["machine"]["cpu"] in copied
 
