@@ -169,7 +169,11 @@ window.lmdemo = (() => {
       of = term;
       shown.textContent = term.dataset.meaning;
       shown.hidden = false;
-      const { left, bottom, top } = term.getBoundingClientRect(), edge = 8;
+      place();
+    };
+    const place = () => {
+      if (!of) return;
+      const { left, bottom, top } = of.getBoundingClientRect(), edge = 8;
       const { width, height } = shown.getBoundingClientRect();
       const below = bottom + edge + height <= innerHeight;
       shown.style.left = `${Math.max(edge, Math.min(left, innerWidth - width - edge))}px`;
@@ -189,7 +193,7 @@ window.lmdemo = (() => {
     shown.addEventListener("pointerout", leave);
     document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
     document.addEventListener("pointerdown", (event) => of && !of.contains(event.target) && hide());
-    document.addEventListener("scroll", hide, { capture: true, passive: true });
+    document.addEventListener("scroll", place, { capture: true, passive: true }); // a heading that gets the focus scrolls
   }
 
   // `texts` is a JSON object, kind -> text, in all that follows; empty while there is nothing to hand out.

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 import lmdemo
 from browsing import Visitor, assert_grows, at_rest, look_until, open_tab, unfold
+from lmdemo.lab import DEFAULT_MEASURED
 from lmdemo.variants import BASELINE
 
 Visit = Callable[..., Visitor]
@@ -80,7 +81,7 @@ def test_it_shows_points_writes_stops_and_saves(visit: Visit, downloads: Path) -
     assert [row["variant"] for row in rows] == list(lmdemo.VARIANTS)
     assert "MB on disk" in saved("Chart as SVG", "lmdemo-sizes.svg")
     open_tab(page, "Evaluate")
-    assert list(json.loads(saved("JSON", "lmdemo-evaluation.json"))["variants"]) == ["fp32", "fp32-packed", "int8"]
+    assert list(json.loads(saved("JSON", "lmdemo-evaluation.json"))["variants"]) == list(DEFAULT_MEASURED)
     assert visitor.errors == []
 
 

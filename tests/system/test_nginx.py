@@ -350,8 +350,9 @@ def test_when_a_replica_ends_its_visitors_go_to_the_other(
     idle.get_by_role("button", name="Write", exact=True).click()  # as if nothing had been
     expect(status(idle)).to_contain_text(re.compile(r"int8 chose another word at (\d+|none) of 80 places\."))
     expect(status(idle)).not_to_contain_text("Computed here after the start")
-    # what was running is lost: the page says so, and loads anew
-    expect(writing.locator("#writing-status")).to_contain_text("Filled in from the address")
+    # what was running is lost: the page says so, loads anew, and begins again elsewhere
+    writing.wait_for_function("performance.getEntriesByType('navigation')[0].type === 'reload'")
+    expect(writing.locator("#writing-status")).to_contain_text("so far")
     idle.reload()
     ready(idle)
     for page in (idle, writing):
