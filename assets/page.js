@@ -183,11 +183,13 @@ window.lmdemo = (() => {
       clearTimeout(leaving);
       leaving = setTimeout(() => of !== document.activeElement && hide(), LEAVES);
     };
-    const term = (event) => event.target.closest && event.target.closest(".term");
     for (const begin of ["pointerover", "focusin", "click"]) {
-      element.addEventListener(begin, (event) => term(event) && show(term(event)));
+      element.addEventListener(begin, (event) => {
+        const found = event.target.closest(".term");
+        if (found) show(found);
+      });
     }
-    element.addEventListener("pointerout", (event) => term(event) && leave());
+    element.addEventListener("pointerout", (event) => event.target.closest(".term") && leave());
     element.addEventListener("focusout", hide);
     shown.addEventListener("pointerover", () => clearTimeout(leaving));
     shown.addEventListener("pointerout", leave);
