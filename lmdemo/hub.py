@@ -118,9 +118,17 @@ def hub_error(
         outcome: what was left behind, if that has to be said.
         folder: the name may have been meant for a folder, and none is here.
     """
-    missing = "no folder of that name is here, and " if folder else ""
     while error.__cause__ is not None and not isinstance(error, HfHubHTTPError | httpx2.HTTPError):
         error = error.__cause__
+    reason = _reason(error, statuses, "no folder of that name is here, and " if folder else "")
+    if reason is None:
+        log.error("%s", what, exc_info=error)
+        reason = f"the client failed ({type(error).__name__})"
+    return HubError(f"{what}: {reason}{outcome and '; ' + outcome}.")
+
+
+def _reason(error: BaseException, statuses: Mapping[int, str], missing: str) -> str | None:
+    """What an error of the client means, with `missing` before what a missing folder may explain; None if unknown."""
     match error:
         case GatedRepoError():
             reason = "the Hub gives it to approved accounts only; set HF_TOKEN to a token of one"
@@ -156,9 +164,8 @@ def hub_error(
         case OSError() if "Consistency check" in str(error):
             reason = "a file came in another length than the Hub states"
         case _:
-            log.error("%s", what, exc_info=error)
-            reason = f"the client failed ({type(error).__name__})"
-    return HubError(f"{what}: {reason}{outcome and '; ' + outcome}.")
+            return None
+    return reason
 
 
 def _fetch(name: HubName, commit: str, wanted: Mapping[str, RepoSibling], report: Report) -> Path:

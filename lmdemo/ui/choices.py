@@ -17,30 +17,37 @@ def parting(generation: Generation) -> str:
 
 def chosen(generation: Generation, name: str) -> str:
     """At how many places a variant chose another word along the baseline's."""
-    found = generation.along[name]
-    return f"{name} chose another word at {_count(len(found.others))} of {found.reached:,} places{_so_far(generation)}."
+    return f"{name} chose another word at {_share(generation, name)} places{_so_far(generation)}."
 
 
 def own_way(generation: Generation, name: str) -> str:
     """From where on a variant's own text goes another way; empty if it does not."""
-    parted = generation.parted(name)
-    return f"Left to itself it goes another way from word {parted[0] + 1:,}." if parted else ""
+    word = _first_own(generation, name)
+    return f"Left to itself it goes another way from word {word}." if word else ""
 
 
 def chosen_short(generation: Generation, name: str) -> str:
     """As `chosen`, beside the variant's name."""
-    found = generation.along[name]
-    return f"{_count(len(found.others))} of {found.reached:,}{_so_far(generation)}"
+    return f"{_share(generation, name)}{_so_far(generation)}"
 
 
 def own_way_short(generation: Generation, name: str) -> str:
     """As `own_way`, beside the variant's name."""
+    word = _first_own(generation, name)
+    return f"own way from word {word}" if word else "same text"
+
+
+def _share(generation: Generation, name: str) -> str:
+    """Places at which a variant chose another word, of those looked at."""
+    found = generation.along[name]
+    count = f"{len(found.others):,}" if found.others else "none"
+    return f"{count} of {found.reached:,}"
+
+
+def _first_own(generation: Generation, name: str) -> str:
+    """The number of the word from which a variant's own text goes another way; empty if it does not."""
     parted = generation.parted(name)
-    return f"own way from word {parted[0] + 1:,}" if parted else "same text"
-
-
-def _count(places: int) -> str:
-    return f"{places:,}" if places else "none"
+    return f"{parted[0] + 1:,}" if parted else ""
 
 
 def _so_far(generation: Generation) -> str:

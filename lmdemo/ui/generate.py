@@ -51,14 +51,7 @@ class Parts:
 def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     """Lay the tab out; `address` holds that of the page, and a change of `asked` writes."""
     lab = service.lab
-    with gr.Row(elem_classes="asking"):
-        prompt = gr.Textbox(lab.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=6)
-        start = gr.Button("Write", variant="primary")
-        another = gr.Button("New seed")
-        stop = stop_button()
-    examples = gr.Dataset(
-        components=[prompt], **samples(lab), show_label=False, type="values", elem_id="examples", label="Try"
-    )
+    prompt, start, another, stop, examples = _asking(lab)
     settings, variants = _settings(lab)
     settings = {"prompt": prompt, **settings}
     status = run_line(markup.status("Press Write."), elem_id="writing-status")
@@ -68,13 +61,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
             written = gr.HTML(elem_id="writing", js_on_load="lmdemo.keepHeight(element)")
         with gr.Column(elem_id="inspector", min_width=0):
             inspecting.build(service, last, origin)
-    with gr.Row(elem_classes="buttons", elem_id="under-texts"):
-        slowly = gr.Button("Watch it", size="sm", interactive=False)
-        share = gr.Button("Copy link to this run", size="sm", interactive=False)
-        raw = gr.Checkbox(False, label="Raw tokens, as the model has them", container=False, elem_classes="switch")
-        guess = gr.Checkbox(  # the style sheet hides, and assets/words.js shows
-            False, label="Guess first: hide other choices", container=False, elem_classes="switch", elem_id="guess"
-        )
+    slowly, share, raw, guess = _under_texts()
     still = gr.Checkbox(False, visible="hidden", label="Less motion")
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
 
@@ -107,6 +94,31 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     copies_link(share, address, query, guess)
     controls = {**settings, "variants": variants}
     return Parts(controls, guess, {**filled, **controls, "guess": guess, "asked": asked}, examples)
+
+
+def _asking(lab: Lab) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button, gr.Dataset]:
+    """The prompt and what begins and ends a run, in a row, and prompts to try under it."""
+    with gr.Row(elem_classes="asking"):
+        prompt = gr.Textbox(lab.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=6)
+        start = gr.Button("Write", variant="primary")
+        another = gr.Button("New seed")
+        stop = stop_button()
+    examples = gr.Dataset(
+        components=[prompt], **samples(lab), show_label=False, type="values", elem_id="examples", label="Try"
+    )
+    return prompt, start, another, stop, examples
+
+
+def _under_texts() -> tuple[gr.Button, gr.Button, gr.Checkbox, gr.Checkbox]:
+    """What is done with texts: watch them come, copy their link, see raw tokens, guess first."""
+    switch = {"container": False, "elem_classes": "switch"}
+    with gr.Row(elem_classes="buttons", elem_id="under-texts"):
+        slowly = gr.Button("Watch it", size="sm", interactive=False)
+        share = gr.Button("Copy link to this run", size="sm", interactive=False)
+        raw = gr.Checkbox(False, label="Raw tokens, as the model has them", **switch)
+        # the style sheet hides choices, and assets/words.js shows them
+        guess = gr.Checkbox(False, label="Guess first: hide other choices", elem_id="guess", **switch)
+    return slowly, share, raw, guess
 
 
 def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:

@@ -97,13 +97,11 @@ def test_a_job_that_takes_too_long_gives_what_was_measured_and_a_sentence(lines:
             time.sleep(0.02)
             yield snapshot
 
-    began = time.monotonic()
     with pytest.raises(JobError, match=r"^The run was ended after 0\.1 seconds, the most that one may take"):
         list(jobs.run(job(), slow, longest=0.1))
-    assert time.monotonic() - began < 5
     (line,) = lines()
     assert line["outcome"] == "too long"
-    assert line["words"] > 0
+    assert 0 < line["words"] < 1_000  # it was not computed to its end
 
 
 def test_waiting_for_the_first_snapshot_is_not_counted(lines: Callable, writing: Callable) -> None:
