@@ -6,6 +6,7 @@ from lmdemo.evaluation import Comparison, EvalResult, compare, evaluate
 from lmdemo.generation import Generation, GenerationSettings, generate
 from lmdemo.inspecting import Inspection, inspect
 from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.own_text import TextReading, read_text
 from lmdemo.size import serialized_size, sizes
 from lmdemo.text import Vocabulary
 from lmdemo.variants import VARIANTS, build_variants
@@ -24,6 +25,7 @@ __all__ = [
     "LSTMModel",
     "LmdemoError",
     "ModelConfig",
+    "TextReading",
     "TrainingError",
     "VariantError",
     "Vocabulary",
@@ -33,6 +35,7 @@ __all__ = [
     "generate",
     "inspect",
     "load_checkpoint",
+    "read_text",
     "save_checkpoint",
     "serialized_size",
     "sizes",

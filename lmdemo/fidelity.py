@@ -9,7 +9,8 @@ bootstrap, where it takes words as independent. Differences are paired: both mod
 speaks of another text; what passages of this one did stands beside it.
 
 All models read the slice together, window by window, in one pass. Of each word a few numbers are kept for each
-variant, never its logits, so memory does not grow with the vocabulary times the slice.
+variant, never its logits, so memory does not grow with the vocabulary times the slice; and they go with the run, unless
+somebody asks for them.
 
 References
 - https://github.com/ggml-org/llama.cpp/tree/master/tools/perplexity (README: the quantities and their names)
@@ -19,7 +20,7 @@ References
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -63,6 +64,14 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
+class WordByWord:
+    """Of each word that was predicted, in order."""
+
+    losses: tuple[float, ...]  # nats
+    kl: tuple[float, ...]  # KL(baseline ‖ variant) of the distributions that it was predicted from, nats
+
+
+@dataclass(frozen=True)
 class FidelityRun:
     """A snapshot; `results` are there in the last one, which is `final`."""
 
@@ -72,21 +81,22 @@ class FidelityRun:
     baseline: str
     results: Mapping[str, Fidelity]
     final: bool
+    words: Mapping[str, WordByWord] = field(default_factory=dict)  # by variant, if they were asked for
 
 
 def fidelity(
-    models: Mapping[str, nn.Module], ids: Tensor, window: int = 25, pause: Pause = go_on
+    models: Mapping[str, nn.Module], ids: Tensor, window: int = 25, pause: Pause = go_on, by_word: bool = False
 ) -> Iterator[FidelityRun]:
     """Hold all models against the first on ids (N,), in windows of `window` words; an iterator of snapshots.
 
-    `pause` is called between the pieces of a window.
+    `pause` is called between the pieces of a window; `by_word` asks for the run's `words`.
 
     Raises:
         InputError: at once, for no models, fewer than two ids, or a window outside 1 to 1,000.
     """
     check_ids(ids, window)
     some_models(models)
-    return _snapshots(models, ids, window, pause)
+    return _snapshots(models, ids, window, pause, by_word)
 
 
 def coin(kl: float) -> float:
@@ -139,7 +149,9 @@ def _percentiles(values: np.ndarray, levels: tuple[float, ...]) -> dict[float, f
     return dict(zip(levels, np.percentile(values, levels).tolist(), strict=True))
 
 
-def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause) -> Iterator[FidelityRun]:
+def _snapshots(
+    models: Mapping[str, nn.Module], ids: Tensor, window: int, pause: Pause, by_word: bool
+) -> Iterator[FidelityRun]:
     tokens = len(ids) - 1
     runners = {name: runner(model) for name, model in models.items()}
     baseline = next(iter(models))
@@ -154,7 +166,13 @@ def _snapshots(models: Mapping[str, nn.Module], ids: Tensor, window: int, pause:
             yield FidelityRun(window, tokens, end, baseline, {}, False)
     base_loss = figures[baseline][0]
     results = {name: summarize(base_loss, loss, kl, same) for name, (loss, kl, same) in figures.items()}
-    yield FidelityRun(window, tokens, tokens, baseline, results, True)
+    words = {name: _by_word(rows) for name, rows in figures.items()} if by_word else {}
+    yield FidelityRun(window, tokens, tokens, baseline, results, True, words)
+
+
+def _by_word(figures: np.ndarray) -> WordByWord:
+    losses, kl, _ = figures
+    return WordByWord(tuple(losses.tolist()), tuple(np.maximum(kl, 0.0).tolist()))  # less than none is rounding
 
 
 def _read_window(runners: list[Runner], ids: Tensor, figures: list[np.ndarray], pause: Pause) -> None:

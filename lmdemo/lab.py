@@ -23,6 +23,7 @@ from lmdemo.machine import this_machine
 from lmdemo.measured import Evaluation, Measuring
 from lmdemo.memory import Growth
 from lmdemo.once import Once
+from lmdemo.own_text import TextReading, measure, take_text
 from lmdemo.prompts import prompts
 from lmdemo.roofline import Limit, Meter
 from lmdemo.size import Size, sizes
@@ -177,6 +178,21 @@ class Lab:
         tokens, window = check_slice(tokens, window, self.available_tokens)
         measuring = Measuring(self.checkpoint, self.chosen(variants), self.machine, tokens, window)
         return self._turns.take(measuring.steps(pause, self._measure_limits(), lambda: self.limits, lambda: self.held))
+
+    def read_text(
+        self, text: object, variants: object = DEFAULT_MEASURED, pause: Pause = go_on
+    ) -> Iterator[TextReading]:
+        """As `evaluate`, on a text of somebody's own and all of it, with the figures of each word.
+
+        Raises:
+            InputError: at once, for a text that `lmdemo.read_text` refuses, or a name that is not in `variants`.
+        """
+        own, chosen = take_text(self.checkpoint.vocabulary, text), self.chosen(variants)
+        beside, limits, held = self._measure_limits(), lambda: self.limits, lambda: self.held
+        window = DEFAULT_WINDOW
+        return self._turns.take(
+            measure(own, self.checkpoint, chosen, self.machine, window, pause, beside, limits, held)
+        )
 
     def evaluate_defaults(self) -> Iterator[Evaluation]:
         """As `evaluate`: what a visitor finds."""

@@ -58,6 +58,7 @@ class Measuring:
     machine: Machine
     tokens: int
     window: int
+    by_word: bool = False  # whether fidelity's figures of every word are kept
 
     def steps(
         self,
@@ -89,7 +90,7 @@ class Measuring:
         for writing in write_in_turns(self.models, checkpoint.vocabulary, comparison.order_seed, pause):
             evaluation = replace(evaluation, writing=writing)
             yield evaluation
-        for run in fidelity(self.models, ids, self.window, pause):
+        for run in fidelity(self.models, ids, self.window, pause, self.by_word):
             evaluation = replace(evaluation, fidelity=run)
             if run.final:
                 memory = {name: one for name, one in held().items() if name in self.models}

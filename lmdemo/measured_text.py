@@ -16,7 +16,7 @@ from lmdemo.text import EOS, UTF8, Vocabulary, words_of
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample.txt"
 MAX_CHARACTERS = 100 * MAX_TOKENS  # of a text's beginning: no language's words are as long
-MUCH_UNKNOWN = 0.1  # the share of a text's words outside a vocabulary above which its loss says little of the model
+MUCH_UNKNOWN = 0.1  # the share of a text's words outside a vocabulary from which on its loss says little of the model
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class MeasuredText:
     unknown_share: float  # of its words, 0 to 1, that the vocabulary does not have
 
 
-def doubt(unknown_share: float) -> str:
+def doubt(unknown_share: float, text: str = "the test text") -> str:
     """That a text is hardly one of a model's, if so many of its words are unknown to it; else nothing."""
-    if unknown_share <= MUCH_UNKNOWN:
+    if unknown_share < MUCH_UNKNOWN:
         return ""
-    return f"{unknown_share:.0%} of the test text’s words are not in the vocabulary: the loss on it says little."
+    return f"{unknown_share:.0%} of {text}’s words are not in the vocabulary: the loss on it says little."
 
 
 def read_test(path: Path, vocabulary: Vocabulary) -> MeasuredText:

@@ -20,10 +20,11 @@ from lmdemo.inputs import real_number
 from lmdemo.inspecting import Inspection
 from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
+from lmdemo.own_text import TextReading
 from lmdemo.variants import VARIANTS
 
 log = logging.getLogger(__name__)
-Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection)
+Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection, TextReading)
 
 LONGEST = 60.0  # seconds a job may take
 LONGEST_RANGE = (1, 3600)
