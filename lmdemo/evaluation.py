@@ -4,16 +4,13 @@ The loss is the tutorial's: windows of `window` words at batch 1, the hidden sta
 next, the mean over words, summed in float64. int8 quantizes activations over a whole window, so its loss depends on the
 window a little: compare at one window. A timing is a pair: the variants take turns, block by block, in one
 run, in random order, and the ratio of the seconds of the same block is what is reported.
-
-Reference: Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval)
 """
 
 import math
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,6 +20,7 @@ from lmdemo.errors import InputError
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.inputs import some_models, whole_number
 from lmdemo.machine import Interference, Watch
+from lmdemo.timed import Interval, Timed, median_interval
 
 MIN_TOKENS = 100
 MAX_TOKENS = 20_000  # in one run
@@ -30,9 +28,6 @@ MAX_WINDOW = 1_000
 NOT_LONG = 10_000  # words of a text that is read as a whole where nobody says how much
 BEGINNING = 4_000  # words of a longer one
 BLOCKS = 40  # turns each variant gets in a comparison, if there are as many windows
-FEWEST_BLOCKS = 6  # below this an interval says nothing
-RESAMPLES = 2_000
-WIDE = 0.15  # half an interval's width, as a share of the median, from which on a timing is in doubt
 
 
 @dataclass(frozen=True)
@@ -60,22 +55,7 @@ class EvalResult:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A median with its 95 % bootstrap interval; `low` and `high` are NaN when the sample is too small."""
-
-    median: float
-    low: float
-    high: float
-    n: int
-
-    @property
-    def relative_width(self) -> float:
-        """Half the interval's width ÷ the median; NaN when the sample is too small."""
-        return (self.high - self.low) / 2 / self.median
-
-
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Timed):
     """A snapshot of a comparison; the last one is `final`."""
 
     window: int
@@ -98,16 +78,9 @@ class Comparison:
         return next(iter(self.results))
 
     @property
-    def widest(self) -> tuple[str, float]:
-        """The variant whose speed is known least, and half its interval's width ÷ its median; 0 if no interval is."""
-        widths = {name: self.speed(name).relative_width for name in self.results}
-        name = max(widths, key=lambda one: (not math.isnan(widths[one]), widths[one]))
-        return name, 0.0 if math.isnan(widths[name]) else widths[name]
-
-    @property
-    def sound(self) -> bool:
-        """Whether the timings may be believed: no wide interval, and nothing that took processor time away."""
-        return self.widest[1] <= WIDE and not self.interference.disturbed
+    def names(self) -> Iterable[str]:
+        """The variants, the baseline first."""
+        return self.results
 
     def loss_change(self, name: str) -> float:
         """By what share of the baseline's loss a variant's differs, on what was read so far."""
@@ -184,24 +157,6 @@ def compare(
     some_models(models)
     seed = secrets.randbits(32) if order_seed is None else order_seed
     return _snapshots(models, ids, window, pause, seed, beside)
-
-
-def median_interval(values: np.ndarray) -> Interval:
-    """The median of values (n,) with a 95 % percentile bootstrap interval, reproducible."""
-    return _interval(tuple(values.tolist()))
-
-
-@lru_cache(maxsize=256)
-def _interval(sample: tuple[float, ...]) -> Interval:
-    """As `median_interval`; a page asks for each several times, and for those of the first results at every visit."""
-    n = len(sample)
-    if n == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    if n < FEWEST_BLOCKS:
-        return Interval(float(np.median(sample)), math.nan, math.nan, n)
-    resampled = np.random.default_rng(0).choice(sample, (RESAMPLES, n))
-    low, high = np.quantile(np.median(resampled, axis=1), (0.025, 0.975))
-    return Interval(float(np.median(sample)), float(low), float(high), n)
 
 
 def check_ids(ids: Tensor, window: object) -> None:

@@ -136,7 +136,7 @@ class FirstResults:
     def _measure_until_sound(self) -> None:
         """As long as they are in doubt: measure again after a while in which this machine was at rest."""
         patience = PATIENCE
-        while (first := self.evaluation.result()) and not first.comparison.sound:
+        while (first := self.evaluation.result()) and not first.sound:
             rested = self.rested(patience)
             if self._closed.is_set():
                 return
@@ -152,7 +152,7 @@ class FirstResults:
 
     def _measure_again(self, example: Generation | None) -> None:
         again = self.evaluate()
-        if again.comparison.sound:
+        if again.sound:
             if example:
                 self.example = _done(_last(self._lab.generate(example.settings)))
             self.evaluation = _done(again)

@@ -6,19 +6,20 @@ another question (evaluation.py): there the weights are read once for all of the
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from torch import nn
 
-from lmdemo.evaluation import Interval, median_interval
 from lmdemo.inference import Pause, go_on
 from lmdemo.inputs import some_models
+from lmdemo.machine import Interference, Watch
 from lmdemo.sampling import Sampler
 from lmdemo.shared_noise import SharedNoise
 from lmdemo.text import EOS, Vocabulary
+from lmdemo.timed import Interval, Timed, median_interval
 from lmdemo.writers import Writer
 
 TURN = 10  # words of each variant
@@ -27,11 +28,17 @@ SEED = 1  # of the noise
 
 
 @dataclass(frozen=True)
-class Latencies:
+class Latencies(Timed):
     """Seconds of each word that was written so far, by variant; the last snapshot is `final`."""
 
     seconds: Mapping[str, tuple[float, ...]]
+    interference: Interference  # since the first turn that counts
     final: bool
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The variants, the baseline first."""
+        return self.seconds
 
     @property
     def baseline(self) -> str:
@@ -84,10 +91,14 @@ def _snapshots(
         for number, (name, model) in enumerate(models.items())
     }
     order = np.random.default_rng(order_seed)
-    for turn in range(TURNS + 1):
-        for name in order.permutation(list(models)):
-            pause()
-            writers[name].write((turn + 1) * TURN, math.inf)
-        if turn:
-            seconds = {name: tuple(np.diff(writer.times)[TURN - 1 :].tolist()) for name, writer in writers.items()}
-            yield Latencies(seconds, final=turn == TURNS)
+    for writer in writers.values():
+        pause()
+        writer.write(TURN, math.inf)  # not counted
+    watch = Watch()
+    for turn in range(1, TURNS + 1):
+        with watch.computing():
+            for name in order.permutation(list(models)):
+                pause()
+                writers[name].write((turn + 1) * TURN, math.inf)
+        seconds = {name: tuple(np.diff(writer.times)[TURN - 1 :].tolist()) for name, writer in writers.items()}
+        yield Latencies(seconds, watch.read(), final=turn == TURNS)

@@ -39,9 +39,10 @@ def this_machine() -> Machine:
     )
 
 
-TOO_SHORT = 1.0  # seconds; the system counts in steps of 10 ms, so what was watched for less says little
 MUCH = 0.10  # of the machine, taken by other work, from which on a timing is in doubt
 MUCH_STOLEN = 0.02  # by the host, which takes from one processor as it pleases
+# seconds; the system counts in steps of 10 ms on each processor, so what was watched for less says little
+LEAST, LEAST_STOLEN = 0.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class Interference:
     @property
     def by_others(self) -> bool:
         """Whether other work took so much that timings are in doubt."""
-        return self.seconds >= TOO_SHORT and (self.others or 0.0) > MUCH
+        return self.seconds >= LEAST and (self.others or 0.0) > MUCH
 
     @property
     def by_host(self) -> bool:
         """Whether the host took so much."""
-        return self.seconds >= TOO_SHORT and (self.stolen or 0.0) > MUCH_STOLEN
+        return self.seconds >= LEAST_STOLEN and (self.stolen or 0.0) > MUCH_STOLEN
 
     @property
     def disturbed(self) -> bool:

@@ -44,6 +44,11 @@ class Evaluation:
         return {"tokens": self.comparison.computed["tokens"] + again, "words": written}
 
     @property
+    def sound(self) -> bool:
+        """Whether what was timed so far, in reading and in writing, may be believed."""
+        return self.comparison.sound and (self.writing is None or self.writing.sound)
+
+    @property
     def final(self) -> bool:
         """Whether all of it is measured."""
         return self.fidelity is not None and self.fidelity.final

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lmdemo.bootstrap import Estimate
-from lmdemo.evaluation import Interval
 from lmdemo.fidelity import CLOSE
 from lmdemo.held import Held
 from lmdemo.measured import Evaluation
+from lmdemo.timed import Interval
 from lmdemo.variants import FAIR, packed_form
 
 

@@ -22,7 +22,7 @@ from lmdemo.bench.speed import CORNERS, Contest, measure_speed
 from lmdemo.bench.speed_report import speed_report
 from lmdemo.cli import main
 from lmdemo.errors import LmdemoError
-from lmdemo.evaluation import Interval
+from lmdemo.timed import Interval
 
 
 def test_the_benchmark_measures_the_real_app(monkeypatch: pytest.MonkeyPatch) -> None:

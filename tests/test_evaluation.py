@@ -9,9 +9,10 @@ import torch
 
 import lmdemo
 from lmdemo.bench.tutorial import tutorial_evaluate
-from lmdemo.evaluation import _Reading, blocks, median_interval
+from lmdemo.evaluation import _Reading, blocks
 from lmdemo.fidelity import fidelity
 from lmdemo.inference import Runner
+from lmdemo.timed import median_interval
 
 
 @pytest.mark.parametrize("window", [1, 25, 1000])

@@ -1,11 +1,14 @@
 """Words written one at a time, in turns."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 import lmdemo
 from lmdemo import writers
 from lmdemo.latency import SEED, TURN, TURNS, Latencies, write_in_turns
+from lmdemo.machine import Interference, Watch
 
 
 def test_every_variant_writes_as_many_words_in_turns(bundled: lmdemo.Checkpoint) -> None:
@@ -32,10 +35,22 @@ def test_what_is_timed_is_the_text_that_is_written(bundled: lmdemo.Checkpoint, m
     assert timed == [writing.words for writing in texts.writings.values()]
 
 
+def test_only_what_is_timed_counts_as_computing(bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every turn that counts is within the watch's account; what else ran since is interference."""
+    told = Interference(3.0, 0.2, 0.0)
+    turns = []
+    monkeypatch.setattr(Watch, "computing", lambda _: turns.append(1) or nullcontext())
+    monkeypatch.setattr(Watch, "read", lambda _: told)
+    *_, final = write_in_turns({"fp32": bundled.model}, bundled.vocabulary, 0)
+    assert len(turns) == TURNS
+    assert final.interference is told
+    assert not final.sound
+
+
 def test_figures_are_of_turns_and_of_words() -> None:
     slow, fast = np.full(4 * TURN, 0.02), np.full(4 * TURN, 0.005)
     fast[3] = 0.5
-    measured = Latencies({"fp32": tuple(slow), "int8": tuple(fast)}, True)
+    measured = Latencies({"fp32": tuple(slow), "int8": tuple(fast)}, Interference(2.0, 0.0, 0.0), True)
     assert measured.speed("fp32").median == pytest.approx(50)
     assert measured.speedup("int8").median == pytest.approx(4)
     assert measured.speedup("fp32", over="int8").median == pytest.approx(0.25)

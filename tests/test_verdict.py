@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from lmdemo.bootstrap import Estimate
-from lmdemo.evaluation import Comparison, EvalResult, Interval
+from lmdemo.evaluation import Comparison, EvalResult
 from lmdemo.fidelity import FidelityRun, summarize
 from lmdemo.held import Held
 from lmdemo.latency import Latencies
 from lmdemo.machine import Interference, this_machine
 from lmdemo.measured import Evaluation
+from lmdemo.timed import Interval
 from lmdemo.ui import ship
 from lmdemo.verdict import Mark, above, more_words, together, verdict
 
@@ -83,7 +84,9 @@ def measured(seconds: dict[str, float], off: float = 0.0, spread: float = 0.01) 
         machine=this_machine(),
         comparison=comparison,
         limits={},
-        writing=Latencies({name: (each,) * 200 for name, each in seconds.items()}, final=True),
+        writing=Latencies(
+            {name: (each,) * 200 for name, each in seconds.items()}, Interference(2.0, 0.0, 0.0), final=True
+        ),
         fidelity=FidelityRun(25, WORDS, WORDS, "fp32", found, True),
         held={name: Held(12_500_000 if "int8" in name else 19_090_000, 0, 0) for name in seconds},
         files={name: 8_660_000 if "int8" in name else 19_090_000 for name in seconds},

@@ -24,11 +24,12 @@ from lmdemo.bench.start import Start, measure_start
 from lmdemo.bench.streaming import SETTINGS, Streaming, measure_streaming
 from lmdemo.bench.written import readable, when, write
 from lmdemo.checkpoint import load_checkpoint
-from lmdemo.evaluation import Comparison, Interval
+from lmdemo.evaluation import Comparison
 from lmdemo.lab import Lab
 from lmdemo.machine import this_machine
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import Vocabulary
+from lmdemo.timed import Interval
 
 __all__ = [
     "ROOT",

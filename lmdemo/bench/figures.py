@@ -2,7 +2,7 @@
 
 import math
 
-from lmdemo.evaluation import Interval
+from lmdemo.timed import Interval
 
 
 def figure(value: Interval, digits: int = 2, level: str = "") -> str:

@@ -21,9 +21,9 @@ from huggingface_hub.file_download import repo_folder_name
 from lmdemo.bench.app import ROOT, plain_environment
 from lmdemo.checkpoint import REQUIRED, load_checkpoint, save_checkpoint
 from lmdemo.errors import LmdemoError
-from lmdemo.evaluation import Interval, median_interval
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.text import EOS, UNK, Vocabulary
+from lmdemo.timed import Interval, median_interval
 from lmdemo.variants import TUTORIAL, build_variants
 
 CONFIG = ModelConfig(ntoken=33_278, ninp=512, nhid=256, nlayers=5)

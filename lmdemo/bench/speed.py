@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lmdemo.bench.peers import OnnxModel, onnx_models
 from lmdemo.bench.tutorial import BPTT, tutorial_evaluate, tutorial_generate
 from lmdemo.choosing import Choice
-from lmdemo.evaluation import Interval, evaluate, median_interval
+from lmdemo.evaluation import evaluate
 from lmdemo.generation import generate
 from lmdemo.inference import log_softmax_, runner
 from lmdemo.lab import DEFAULT_WINDOW
@@ -28,6 +28,7 @@ from lmdemo.sampling import Sampler
 from lmdemo.shared_noise import SharedNoise
 from lmdemo.size import sizes
 from lmdemo.text import Vocabulary
+from lmdemo.timed import Interval, median_interval
 from lmdemo.variants import TUTORIAL, build_variants
 
 WORDS = 60  # written in a turn

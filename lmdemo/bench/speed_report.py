@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from lmdemo.bench.figures import figure
 from lmdemo.bench.speed import CORNERS, WORDS, Contest, Speed
 from lmdemo.bench.tutorial import BPTT
-from lmdemo.evaluation import FEWEST_BLOCKS, Interval
 from lmdemo.lab import DEFAULT_WINDOW
+from lmdemo.timed import FEWEST_TURNS, Interval
 
 # whose seconds ÷ whose: what our care gains, what the one call gives, what is left when both are done well, the peer
 PAIRS = (
@@ -51,7 +51,7 @@ def speed_report(speed: Speed) -> str:
     losses = {name: speed.long_windows.answers[name] for name in ("tutorial fp32", "tutorial int8", *CORNERS)}
     losses_read = ", ".join(f"{name} {loss:.6f}" for name, loss in losses.items())
     rounds = len(speed.generation.seconds["fp32"])
-    intervals = " with 95% intervals" if rounds >= FEWEST_BLOCKS else ""
+    intervals = " with 95% intervals" if rounds >= FEWEST_TURNS else ""
     return "\n\n".join(
         [
             f"**{speed.title}**",

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 from lmdemo.bench.app import plain_environment, running_app
-from lmdemo.evaluation import Interval, median_interval
+from lmdemo.timed import Interval, median_interval
 
 IMPORTS = "import torch, gradio; print('ready', flush=True); input()"
 

@@ -11,9 +11,9 @@ import psutil
 
 from lmdemo.bench.app import PATIENCE, running_app
 from lmdemo.errors import LmdemoError
-from lmdemo.evaluation import Interval, median_interval
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
+from lmdemo.timed import Interval, median_interval
 
 SETTINGS = GenerationSettings("It was a cold night in November, and", words=500)
 

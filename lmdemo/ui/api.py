@@ -177,7 +177,7 @@ def _inspection(inspection: Inspection) -> dict:
 
 def _evaluation(evaluation: Evaluation) -> list[dict]:
     comparison, run = evaluation.comparison, evaluation.fidelity
-    doubts = prose.doubts(comparison) if comparison.final else None
+    doubts = prose.doubts(evaluation) if comparison.final else None
     return [
         {
             "variant": name,

@@ -200,7 +200,7 @@ def again(service: Service, last: Evaluation | None, awaits: bool) -> Update:
 
 def _to_come(lab: Lab, first: Evaluation | None) -> bool:
     """Whether a page should look again."""
-    return first is None or not first.comparison.sound or not lab.whole.done()
+    return first is None or not first.sound or not lab.whole.done()
 
 
 @lru_cache(maxsize=1)
@@ -250,7 +250,7 @@ def draw(snapshot: Evaluation) -> Update:
         line = markup.status(f"Reading is timed. Written by each: {snapshot.writing.words:,} words.", under_way=True)
     else:
         line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
-    doubts = doubt(snapshot.unknown_share), prose.doubts(comparison) if comparison.final else ""
+    doubts = doubt(snapshot.unknown_share), prose.doubts(snapshot)
     update = {
         "card": ship.card(snapshot),
         "status": line,

@@ -54,6 +54,7 @@ def as_json(evaluation: Evaluation) -> str:
     content = {
         **settings(evaluation),
         "interference": asdict(comparison.interference),
+        "interference_in_writing": asdict(evaluation.writing.interference) if evaluation.writing else None,
         "variants": {name: _variant(evaluation, name) for name in comparison.results},
         "blocks": {
             "tokens": list(comparison.block_tokens),
@@ -78,7 +79,7 @@ def as_csv(evaluation: Evaluation) -> str:
 def as_markdown(evaluation: Evaluation) -> str:
     """The card and its warnings, the tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
-    parts = [ship.markdown(evaluation), doubt(evaluation.unknown_share), prose.doubts(comparison)]
+    parts = [ship.markdown(evaluation), doubt(evaluation.unknown_share), prose.doubts(evaluation)]
     parts.append(_markdown_table(results.result_rows(evaluation)))
     if evaluation.writing:
         parts.append(f"Writing, a word at a time:\n\n{_markdown_table(writing.rows(evaluation.writing))}")
@@ -103,7 +104,7 @@ def settings(evaluation: Evaluation) -> dict[str, object]:
         "baseline": evaluation.comparison.baseline,
         "order_seed": evaluation.comparison.order_seed,
         "machine": asdict(evaluation.machine),
-        "doubts": prose.doubts(evaluation.comparison),
+        "doubts": prose.doubts(evaluation),
     }
 
 

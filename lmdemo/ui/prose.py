@@ -4,13 +4,15 @@ import math
 from collections.abc import Iterable, Mapping
 
 from lmdemo.checkpoint import Checkpoint
-from lmdemo.evaluation import WIDE, Comparison, Interval, exp, shown_perplexity
+from lmdemo.evaluation import Comparison, exp, shown_perplexity
 from lmdemo.machine import Machine
+from lmdemo.measured import Evaluation
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.roofline import Bound, Limit
 from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
+from lmdemo.timed import WIDE, Interval, Timed
 from lmdemo.variants import BASELINE, FAIR
 
 
@@ -136,23 +138,29 @@ def loss_verdict(comparison: Comparison) -> str:
     )
 
 
-def doubts(comparison: Comparison) -> str:
+def doubts(evaluation: Evaluation) -> str:
     """Why these timings say less than they should, if they do; else nothing."""
+    reading, writing = evaluation.comparison, evaluation.writing
+    found = _doubts(reading, "reading", "measure more words, or in a quieter moment") if reading.final else []
+    if writing and writing.final:
+        found += _doubts(writing, "writing", "measure again in a quieter moment")
+    return " ".join(found)
+
+
+def _doubts(timed: Timed, doing: str, remedy: str) -> list[str]:
     reasons = []
-    name, width = comparison.widest
+    name, width = timed.widest
     if width > WIDE:
-        reasons.append(
-            f"The spread is wide, {interval(comparison.speed(name))} words/s for {name}: measure more words, or in a"
-            " quieter moment."
-        )
-    watched = comparison.interference
+        spread = interval(timed.speed(name))
+        reasons.append(f"In {doing} the spread is wide, {spread} words/s for {name}: {remedy}.")
+    watched = timed.interference
     if watched.by_others:
-        reasons.append(
-            f"Other work, with this app’s for others, took {watched.others:.0%} of the processors meanwhile."
-        )
+        taken = f"{watched.others:.0%} of the processors"
+        reasons.append(f"During {doing} other work, with this app’s for others, took {taken}.")
     if watched.by_host:
-        reasons.append(f"The host of this virtual machine took {watched.stolen:.0%} of its processor time away.")
-    return " ".join(reasons)
+        taken = f"{watched.stolen:.0%} of its processor time"
+        reasons.append(f"During {doing} the host of this virtual machine took {taken} away.")
+    return reasons
 
 
 def signed(value: float, digits: int) -> str:

@@ -59,7 +59,7 @@ def look(service: Service) -> Update:
     """What is there now; a page goes on looking while something is missing, or in doubt."""
     evaluation = service.lab.evaluation
     found = evaluation.result() if evaluation.done() else None
-    settled = evaluation.done() and (found is None or found.comparison.sound)
+    settled = evaluation.done() and (found is None or found.sound)
     return {"tiles": draw(service.lab), "clock": gr.Timer(active=not settled)}
 
 

@@ -47,6 +47,7 @@ def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
     assert int8["limit"]["bandwidth"] > 0
     assert len(content["blocks"]["seconds"]["int8"]) == len(content["blocks"]["tokens"])
     assert content["interference"]["seconds"] > 0
+    assert content["interference_in_writing"]["seconds"] > 0
 
 
 def test_csv_is_a_row_a_variant_with_the_machine_in_each(evaluation: Evaluation) -> None:
@@ -72,7 +73,9 @@ def test_markdown_is_the_card_with_its_warnings_and_three_tables(evaluation: Eva
     steady = dict.fromkeys(evaluation.comparison.results, (1.0,) * len(evaluation.comparison.block_tokens))
     disturbed = Interference(seconds=2.0, others=0.4, stolen=0.0)
     comparison = replace(evaluation.comparison, block_seconds=steady, interference=disturbed)
-    doubtful = replace(evaluation, comparison=comparison)
+    written = dict.fromkeys(evaluation.writing.seconds, (0.01,) * 200)
+    writing = replace(evaluation.writing, seconds=written, interference=replace(disturbed, others=0.0))
+    doubtful = replace(evaluation, comparison=comparison, writing=writing)
     title, card, on, warning, *tables = export.as_markdown(doubtful).strip().split("\n\n")
     assert f"{title}\n\n{card}\n\n{on}" == ship.markdown(doubtful)
     assert title == "**Should I ship int8?**"
@@ -86,7 +89,7 @@ def test_markdown_is_the_card_with_its_warnings_and_three_tables(evaluation: Eva
     assert {text.count("|") for text in speed.splitlines()} == {columns + 1}
     assert "700 words in windows of 50" in line
     assert evaluation.machine.torch in line
-    assert warning == prose.doubts(comparison)
+    assert warning == prose.doubts(doubtful)
     assert "40% of the processors" in warning
     assert warning in export.as_csv(doubtful)
     sound = replace(doubtful, comparison=replace(comparison, interference=replace(disturbed, others=0.0)))

@@ -13,10 +13,10 @@ import pytest
 
 import lmdemo
 from little_text import little_text
-from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import fidelity
 from lmdemo.generation import Generation
 from lmdemo.lab import Lab
+from lmdemo.measured import Evaluation
 from lmdemo.server.service import Request, Service
 from lmdemo.ui import evaluate, generate, race, texts
 from threads import in_a_thread
@@ -189,7 +189,7 @@ def test_the_whole_texts_passages_are_shown_when_they_are_there(
 ) -> None:
     evaluation, whole = service.lab.evaluation.result(timeout=120), Future()
     monkeypatch.setattr(Lab, "whole", whole)
-    monkeypatch.setattr(Comparison, "sound", True)
+    monkeypatch.setattr(Evaluation, "sound", True)
     early = evaluate.again(service, evaluation, False)
     assert not early["whole"].visible
     assert early["clock"].active

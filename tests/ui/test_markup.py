@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from lmdemo.evaluation import Comparison, EvalResult, Interval
+from lmdemo.evaluation import Comparison, EvalResult
 from lmdemo.latency import Latencies
-from lmdemo.machine import Interference
+from lmdemo.machine import Interference, this_machine
+from lmdemo.measured import Evaluation
 from lmdemo.roofline import Limit
+from lmdemo.timed import Interval
 from lmdemo.ui import markup, prose, results, writing
 from reader import Reader
 
@@ -43,6 +45,9 @@ def test_an_estimate_carries_its_interval_in_the_same_notation(value: float, hal
     assert prose.ranged(value, value - half, value + half, most=5) == text
 
 
+QUIET = Interference(2.0, 0.0, 0.0)
+
+
 def _comparison(seconds: dict[str, list[float]], others: float | None = 0.0, stolen: float | None = 0.0) -> Comparison:
     blocks = len(seconds["fp32"])
     return Comparison(
@@ -57,31 +62,55 @@ def _comparison(seconds: dict[str, list[float]], others: float | None = 0.0, sto
     )
 
 
+def _evaluation(comparison: Comparison, writing: Latencies | None = None) -> Evaluation:
+    return Evaluation("bundled", None, this_machine(), comparison, {}, writing)
+
+
 STEADY = {"fp32": [0.20, 0.21] * 10, "fp32-packed": [0.10, 0.11] * 10, "int8": [0.05, 0.051] * 10}
 
 
+EVEN = {"fp32": (0.02,) * 200, "int8": (0.01,) * 200}  # seconds of each word written
+UNEVEN = EVEN | {"int8": ((0.01,) * 10 + (0.05,) * 10) * 10}
+
+
 def test_a_steady_run_on_a_quiet_machine_raises_no_doubt() -> None:
-    assert prose.doubts(_comparison(STEADY)) == ""
-    assert prose.doubts(_comparison(STEADY, None, None)) == ""  # where the system does not tell
+    assert prose.doubts(_evaluation(_comparison(STEADY), Latencies(EVEN, QUIET, True))) == ""
+    assert prose.doubts(_evaluation(_comparison(STEADY, None, None))) == ""  # where the system does not tell
     assert markup.warning("") == ""
 
 
 @pytest.mark.parametrize(
-    ("comparison", "sentence"),
+    ("evaluation", "sentence"),
     [
         (
-            _comparison(STEADY | {"int8": [0.02, 0.2] * 10}),
-            r"The spread is wide, [\d,]+ \([\d,]+ to [\d,]+\) words/s for int8: measure more words",
+            _evaluation(_comparison(STEADY | {"int8": [0.02, 0.2] * 10})),
+            r"^In reading the spread is wide, [\d,]+ \([\d,]+ to [\d,]+\) words/s for int8: measure more words, or",
         ),
         (
-            _comparison(STEADY, others=0.4),
-            r"^Other work, with this app’s for others, took 40% of the processors meanwhile\.$",
+            _evaluation(_comparison(STEADY, others=0.4)),
+            r"^During reading other work, with this app’s for others, took 40% of the processors\.$",
         ),
-        (_comparison(STEADY, stolen=0.05), r"^The host of this virtual machine took 5% of its processor time away\.$"),
+        (
+            _evaluation(_comparison(STEADY, stolen=0.05)),
+            r"^During reading the host of this virtual machine took 5% of its processor time away\.$",
+        ),
+        (
+            _evaluation(_comparison(STEADY), Latencies(UNEVEN, QUIET, True)),
+            r"^In writing the spread is wide, \d+ \(\d+ to \d+\) words/s for int8: measure again in a quieter",
+        ),
+        (
+            _evaluation(_comparison(STEADY), Latencies(EVEN, Interference(0.7, 0.4, 0.0), True)),
+            r"^During writing other work, with this app’s for others, took 40% of the processors\.$",
+        ),
     ],
 )
-def test_what_makes_a_timing_doubtful_is_told(comparison: Comparison, sentence: str) -> None:
-    assert re.search(sentence, prose.doubts(comparison))
+def test_what_makes_a_timing_doubtful_is_told(evaluation: Evaluation, sentence: str) -> None:
+    assert re.search(sentence, prose.doubts(evaluation))
+    assert not evaluation.sound
+
+
+def test_of_what_is_not_timed_yet_nothing_is_doubted() -> None:
+    assert prose.doubts(_evaluation(_comparison(STEADY), Latencies(UNEVEN, QUIET, False))) == ""
 
 
 def test_the_verdict_names_both_baselines() -> None:
@@ -116,7 +145,7 @@ def test_what_words_wait_for_is_said_from_the_share_of_the_limit() -> None:
 
 def test_what_written_words_wait_for_is_bytes_operations_or_the_calls_themselves() -> None:
     """Each variant writes 100 words/s."""
-    measured = Latencies(dict.fromkeys(("fp32", "fp32-packed", "int8"), (0.01,) * 200), True)
+    measured = Latencies(dict.fromkeys(("fp32", "fp32-packed", "int8"), (0.01,) * 200), QUIET, True)
     limits = {
         "fp32": Limit(10, 1, bandwidth=1_250.0, peak=1e9),
         "fp32-packed": Limit(1, 10, bandwidth=1e9, peak=2_000.0),
@@ -146,12 +175,14 @@ def test_headings_say_what_they_mean_and_what_is_the_same_comes_last() -> None:
 def test_every_heading_of_evaluate_says_what_it_means() -> None:
     for meanings in (results.READING, results.CLOSENESS, writing.MEANINGS):
         assert all(meaning.endswith(".") for meaning in meanings.values())
-    measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200}, True)
+    measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200}, QUIET, True)
     assert list(writing.rows(measured)["fp32"]) == list(writing.MEANINGS)
 
 
 def test_writing_is_a_table_and_a_sentence_of_its_own() -> None:
-    measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200, "int8": (0.005,) * 200}, True)
+    measured = Latencies(
+        {"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200, "int8": (0.005,) * 200}, QUIET, True
+    )
     assert writing.verdict(measured) == (
         "A word at a time, it writes at 4.1× the speed of fp32, 2× that of fp32-packed."
     )
@@ -163,5 +194,5 @@ def test_writing_is_a_table_and_a_sentence_of_its_own() -> None:
         "95% take at most": "5 ms",
     }
     assert writing.verdict(replace(measured, final=False)) == writing.verdict(None) == ""
-    even = Latencies({"fp32": (0.02, 0.021) * 100, "int8": (0.021, 0.02) * 100}, True)
+    even = Latencies({"fp32": (0.02, 0.021) * 100, "int8": (0.021, 0.02) * 100}, QUIET, True)
     assert writing.verdict(even).startswith("Written one at a time, words show no difference in speed")

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from lmdemo.evaluation import Comparison
 from lmdemo.first_results import FirstResults
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
@@ -92,7 +91,7 @@ def test_what_could_not_be_measured_is_told() -> None:
 def test_a_page_looks_again_until_its_figures_are_sound(
     evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch, sound: bool
 ) -> None:
-    monkeypatch.setattr(Comparison, "sound", sound)
+    monkeypatch.setattr(Evaluation, "sound", sound)
     lab = SimpleNamespace(first_sizes=_come(SIZES), evaluation=_come(evaluation))
     service = SimpleNamespace(lab=lab, start=lambda: None)
     found = in_a_thread(asyncio.run, tiles.complete(service))
