@@ -11,7 +11,7 @@ from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
-from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size, tiles
+from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size, tiles, your_model
 from lmdemo.ui.controls import attribution, page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
@@ -41,6 +41,8 @@ def build_page(service: Service) -> gr.Blocks:
                 sizes = size.build()
             with gr.Tab("Evaluate", id="evaluate"):
                 measuring = evaluate.build(service, to_measure)
+            with gr.Tab("Your model", id="model"):
+                your_model.build()
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
                 snippet = embed.build(service, about_tab, here, writing, measuring)

@@ -21,6 +21,11 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
+def file_size(size: int) -> str:
+    """Bytes of a file that may be small: MB of 10^6, below one of them kB of 10^3."""
+    return megabytes(size) if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
 def about(held_bytes: int) -> str:
     """Bytes in memory, to two figures: what else the process did is in them."""
     size, unit = (held_bytes / 1e6, "MB") if held_bytes >= 1e5 else (held_bytes / 1e3, "kB")

@@ -16,7 +16,7 @@ from lmdemo.inputs import plain_text, some_of
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW
 from lmdemo.variants import BASELINE, TUTORIAL
 
-TABS = ("generate", "size", "evaluate", "about")
+TABS = ("generate", "size", "evaluate", "model", "about")
 VIEWS = {"tiles": "generate", "texts": "generate", "size": "size", "evaluate": "evaluate"}  # an exhibit -> its tab
 WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
 MEASURING = ("tokens", "window")

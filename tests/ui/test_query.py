@@ -113,7 +113,7 @@ def test_an_address_may_ask_for_nothing(string: str) -> None:
 @pytest.mark.parametrize(
     ("string", "sentence"),
     [
-        ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, about."),
+        ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, model, about."),
         ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate."),
         ("words=0", "Words must be a whole number from 1 to 1,000."),
         ("words=many", "Words must be a whole number from 1 to 1,000."),
