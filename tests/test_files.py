@@ -23,7 +23,7 @@ from lmdemo.prompts import EXAMPLES, prompts
 from lmdemo.server.service import Request, Service
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
-from lmdemo.ui import api, evaluate, export, generate, markup, page, prose, texts
+from lmdemo.ui import answers, evaluate, export, generate, markup, page, prose, texts
 from lmdemo.ui.plots import size_bars
 from waiting import finished
 
@@ -93,7 +93,7 @@ def test_a_word_that_the_examples_corpus_takes_is_trained_on_and_converted(
 def test_a_page_and_an_answer_show_a_word_bounded_and_without_controls(tiny: lmdemo.LSTMModel, word: str) -> None:
     vocabulary = lmdemo.Vocabulary(["<unk>", "<eos>", *(f"{word}{number}" for number in range(48))])
     *_, written = lmdemo.generate(lmdemo.build_variants(tiny, ["fp32"]), vocabulary, "", words=20)
-    answer = "".join(api._generation(written)["fp32"]["words"])
+    answer = "".join(answers.generation(written)["fp32"]["words"])
     for text in (*(texts.side_by_side(written, raw, under_way=False) for raw in (False, True)), answer):
         assert len(text) < 20 * (LONGEST_SHOWN + 100)
         assert not any(char < " " or "\x7f" <= char < "\xa0" for char in text)

@@ -4,32 +4,30 @@ Each answer of /generate and /evaluate is a snapshot in the shape of the last on
 nothing. A generator is also what can be ended: a client that leaves in the middle leaves nothing running.
 """
 
-import math
 from collections.abc import Iterator
 
 import gradio as gr
 
 from lmdemo.errors import LmdemoError
-from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation, GenerationSettings
 from lmdemo.inference import Pause
 from lmdemo.inspecting import Inspection
-from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
+from lmdemo.own_text import TextReading
 from lmdemo.server.service import Service
-from lmdemo.text import detokenize, shown
-from lmdemo.ui import prose
+from lmdemo.ui import answers
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
 from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
-    """Add /generate, /sizes, /evaluate and /inspect to the page being built."""
+    """Add /generate, /sizes, /evaluate, /inspect and /text to the page being built."""
     endpoints = Endpoints(service)
     gr.api(endpoints.generate_texts, api_name="generate", **TURN)
     gr.api(endpoints.list_sizes, api_name="sizes", concurrency_limit=None)
     gr.api(endpoints.evaluate_loss_and_speed, api_name="evaluate", **TURN)
     gr.api(endpoints.inspect_choice, api_name="inspect", **TURN)
+    gr.api(endpoints.read_text, api_name="text", **TURN)
 
 
 class Endpoints:
@@ -59,7 +57,7 @@ class Endpoints:
         asked = {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed}
         run = self._service.run("api/generate", self._write, **asked)
         for snapshot in _paced(run, TEXT_INTERVAL):
-            yield _generation(snapshot)
+            yield answers.generation(snapshot)
 
     def list_sizes(self) -> list:
         """The serialized size of an LSTM word language model and of every quantized variant of it.
@@ -89,7 +87,7 @@ class Endpoints:
         """
         run = self._service.run("api/evaluate", self._evaluate, tokens=tokens, window=window)
         for snapshot in _paced(run, CHART_INTERVAL):
-            yield _evaluation(snapshot)
+            yield answers.evaluation(snapshot)
 
     def inspect_choice(
         self,
@@ -121,7 +119,26 @@ class Endpoints:
         asked = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}
         run = self._service.run("api/inspect", self._inspect, **asked, words=words, position=position)
         for inspection in _paced(run, TEXT_INTERVAL):
-            yield _inspection(inspection)
+            yield answers.inspection(inspection)
+
+    def read_text(self, text: str) -> Iterator[dict]:
+        """Measure an LSTM word language model and its int8 quantization on a text of your own, word by word.
+
+        Nothing of the text is stored or logged. The answer has variants, a row for fp32 and one for int8 as the answer
+        of evaluate has them; words, the text as the model has it, <eos> between its lines; losses, by model, the loss
+        at each of the words, in nats; kl, by model, the Kullback-Leibler divergence of its distribution from fp32's at
+        each of them; unknown_share, the share of words that the vocabulary does not have; unknown, how often the ten
+        most frequent of them stand in the text; and doubt, a sentence if they are too many, else empty. losses and kl
+        come with the last answer and are empty before.
+
+        Args:
+            text: Two words or more that the model knows, at most 20000 characters.
+        """
+        for snapshot in _paced(self._service.run("api/text", self._read_text, text=text), CHART_INTERVAL):
+            yield answers.reading(snapshot)
+
+    def _read_text(self, text: object, pause: Pause) -> Iterator[TextReading]:
+        return self._service.lab.read_text(text, TUTORIAL, pause)
 
     def _inspect(self, pause: Pause, words: object, position: object, **fields: object) -> Iterator[Inspection]:
         return self._service.lab.inspect(GenerationSettings(**fields), words, position, TUTORIAL, pause)
@@ -139,85 +156,3 @@ def _paced(run: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
         yield from throttled(run, interval)
     except LmdemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
-
-
-def _generation(generation: Generation) -> dict:
-    answer: dict = {
-        name: {
-            "text": detokenize([shown(word) for word in (*generation.prompt, *writing.words)]),
-            "words": [shown(word) for word in writing.words],
-            "seconds": writing.seconds,
-            "words_per_second": writing.words_per_second,
-            "choices": [
-                {"position": position, "word": shown(word)} for position, word in generation.choices(name).items()
-            ],
-        }
-        for name, writing in generation.writings.items()
-    }
-    answer["first_difference"] = generation.first_difference
-    return answer
-
-
-def _inspection(inspection: Inspection) -> dict:
-    return {
-        "written": shown(inspection.written),
-        "chosen": {name: shown(word) for name, word in inspection.chosen.items()},
-        "kl": dict(inspection.kl),
-        "words": [
-            {
-                "word": shown(candidate.word),
-                "noise": candidate.noise,
-                "probability": dict(candidate.probabilities),
-                "score": {name: _number(score) for name, score in candidate.scores.items()},
-            }
-            for candidate in inspection.candidates
-        ],
-    }
-
-
-def _evaluation(evaluation: Evaluation) -> list[dict]:
-    comparison, run = evaluation.comparison, evaluation.fidelity
-    doubts = prose.doubts(evaluation) if comparison.final else None
-    return [
-        {
-            "variant": name,
-            "loss": result.loss,
-            "perplexity": result.perplexity,
-            "tokens": result.tokens,
-            "seconds": result.seconds,
-            "tokens_per_second": result.tokens_per_second,
-            "speedup": comparison.speedup(name).median,
-            "speedup_interval": _numbers(comparison.speedup(name).low, comparison.speedup(name).high),
-            "writing": _writing(evaluation.writing, name) if evaluation.writing else None,
-            "memory": evaluation.held[name].total if name in evaluation.held else None,
-            "fidelity": _fidelity(run.results[name]) if run and run.final else None,
-            "doubts": doubts,
-        }
-        for name, result in comparison.results.items()
-    ]
-
-
-def _writing(measured: Latencies, name: str) -> dict:
-    speedup = measured.speedup(name)
-    return {
-        "words_per_second": measured.speed(name).median,
-        "speedup": speedup.median,
-        "speedup_interval": _numbers(speedup.low, speedup.high),
-    }
-
-
-def _fidelity(found: Fidelity) -> dict:
-    figures = {"perplexity_change": found.perplexity_change, "kl": found.kl, "same_top_word": found.top_1}
-    return {
-        name: {"value": figure.value, "interval": _numbers(figure.low, figure.high)} for name, figure in figures.items()
-    }
-
-
-def _number(value: float) -> float | None:
-    """A number that JSON has."""
-    return value if math.isfinite(value) else None
-
-
-def _numbers(low: float, high: float) -> list[float] | None:
-    """An interval; none where it was too little for one, which is NaN, and JSON has no NaN."""
-    return None if math.isnan(low) else [low, high]

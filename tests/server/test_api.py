@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
+import httpx
 import pytest
 from gradio_client import Client
 
@@ -172,6 +173,45 @@ def test_inspect(client: Client, bundled: lmdemo.Checkpoint) -> None:
             )
 
 
+TEXT = "It was a cold night. Zyxqwv didn't\nanswer at once."
+
+
+def test_text(client: Client, bundled: lmdemo.Checkpoint) -> None:
+    answer = client.predict(TEXT, api_name="/text")
+    *_, expected = lmdemo.read_text(bundled, lmdemo.build_variants(bundled.model, ["fp32", "int8"]), TEXT)
+    assert answer["words"] == list(expected.text.words)
+    assert answer["unknown"] == {"Zyxqwv": 1}
+    assert answer["unknown_share"] == expected.text.unknown_share
+    for name, words in expected.words.items():
+        assert answer["losses"][name] == pytest.approx(list(words.losses), rel=1e-5)
+        assert answer["kl"][name] == pytest.approx(list(words.kl), abs=1e-6)
+    assert [row["variant"] for row in answer["variants"]] == ["fp32", "int8"]
+    assert [row["tokens"] for row in answer["variants"]] == [len(answer["words"])] * 2
+    assert answer["doubt"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "The text is empty: paste at least two words."),
+        (None, "The text is empty: paste at least two words."),
+        ("night", "The text has one word: paste at least two."),
+        ("Zyxqwv qwvzyx", "This model knows fewer than two words of the text; paste one in its language."),
+        ("\x00\x01\x02 the the", "This is no text: too many of its characters are none that a text has."),
+        ("x" * 20_001, "The text has 20,001 characters; at most 20,000 are allowed."),
+        (["the", "the"], "The text must be text of at most 20,000 characters."),
+    ],
+)
+def test_a_text_that_cannot_be_measured_is_answered_with_one_sentence(address: str, text: str, sentence: str) -> None:
+    event, answer = call(address, "text", text)
+    assert (event, answer["error"]) == ("error", sentence)
+
+
+def test_a_text_of_ten_megabytes_is_not_read(address: str) -> None:
+    answer = httpx.post(f"{address}/gradio_api/call/text", json={"data": ["the " * 2_500_000]})
+    assert (answer.status_code, answer.json()["error"]) == (413, "A request may have 65,536 bytes.")
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -203,6 +243,7 @@ def test_only_the_endpoints_of_the_design_are_public(client: Client) -> None:
         "/generate",
         "/inspect",
         "/sizes",
+        "/text",
     ]
 
 

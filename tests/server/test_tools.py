@@ -120,6 +120,7 @@ def test_the_tools_are_the_endpoints_and_say_what_they_do(agent: Agent) -> None:
         "list_sizes": [],
         "evaluate_loss_and_speed": ["tokens", "window"],
         "inspect_choice": ["prompt", "words", "position", "temperature", "top_k", "seed"],
+        "read_text": ["text"],
     }
     assert found["generate_texts"]["inputSchema"]["required"] == ["prompt"]
     for tool in found.values():
@@ -158,10 +159,12 @@ def test_an_agent_gets_the_other_answers(agent: Agent, app: str) -> None:
     assert [row["tokens"] for row in rows] == [200, 200]
     (text,) = agent.call("inspect_choice", prompt="It", words=["was", "the"], position=1)["texts"]
     assert json.loads(text)["written"] == "the"
+    (text,) = agent.call("read_text", text="It was")["texts"]
+    assert json.loads(text)["words"] == ["It", "was"]
 
 
 FILE = {"path": "/etc/passwd", "url": "http://127.0.0.1:1/x", "meta": {"_type": "gradio.FileData"}}
-NO_TOOL = "The tool must be one of generate_texts, list_sizes, evaluate_loss_and_speed, inspect_choice."
+NO_TOOL = "The tool must be one of generate_texts, list_sizes, evaluate_loss_and_speed, inspect_choice, read_text."
 NO_VALUE = "Values must be text, numbers, true, false, null or lists of them."
 ARGUMENTS = "generate_texts takes no arguments but prompt, words, temperature, top_k, seed."
 
