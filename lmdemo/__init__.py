@@ -1,5 +1,6 @@
 """Dynamic quantization of an LSTM word language model, measured: the public names of the engine."""
 
+from lmdemo.bit_costs import Sensitivity, sensitivity
 from lmdemo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from lmdemo.errors import CheckpointError, HubError, InputError, LmdemoError, TrainingError, VariantError
 from lmdemo.evaluation import Comparison, EvalResult, compare, evaluate
@@ -7,6 +8,7 @@ from lmdemo.generation import Generation, GenerationSettings, generate
 from lmdemo.inspecting import Inspection, inspect
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.own_text import TextReading, read_text
+from lmdemo.rounding import round_weights
 from lmdemo.size import serialized_size, sizes
 from lmdemo.text import Vocabulary
 from lmdemo.variants import VARIANTS, build_variants
@@ -25,6 +27,7 @@ __all__ = [
     "LSTMModel",
     "LmdemoError",
     "ModelConfig",
+    "Sensitivity",
     "TextReading",
     "TrainingError",
     "VariantError",
@@ -36,7 +39,9 @@ __all__ = [
     "inspect",
     "load_checkpoint",
     "read_text",
+    "round_weights",
     "save_checkpoint",
+    "sensitivity",
     "serialized_size",
     "sizes",
 ]
