@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from lmdemo.errors import InputError
-from lmdemo.evaluation import FEWEST_BLOCKS, MAX_WINDOW
+from lmdemo.evaluation import MAX_WINDOW
 from lmdemo.inputs import flag, whole_number
 from lmdemo.model import ModelConfig
 from lmdemo.roofline import operations_per_word
+from lmdemo.timed import FEWEST_TURNS
 
 MAX_WORDS = 300_000  # in a vocabulary
 MAX_WIDTH = 4_096  # of an embedding and of a hidden state
@@ -102,7 +103,7 @@ class Shape:
         """Of building, choosing ways and measuring the least that tells a spread, as reckoned."""
         weights = 4 * (self._lstm + self._decoder)
         turn = TURN * (weights / BANDWIDTH + self.nlayers * CALL)
-        measured = (FEWEST_BLOCKS + 1) * CORNERS * (self.window_seconds + turn)  # the first of each is not counted
+        measured = (FEWEST_TURNS + 1) * CORNERS * (self.window_seconds + turn)  # the first of each is not counted
         return self.fp32_bytes / BUILDING + CHOOSING * self._pass_seconds(100) + measured
 
     def _pass_seconds(self, words: int) -> float:
