@@ -6,6 +6,7 @@ along the baseline's words, to see at which places it would have chosen another.
 shown.
 """
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ MAX_TEMPERATURE = 5.0
 MAX_TOP_K = 1_000
 MAX_SEED = 2**32 - 1
 SLICE = 0.01  # seconds of computing a variant's turn takes
+FOLLOWING = 4  # turns of writing after which choices are looked at: it leaves the caches to whoever writes next
 
 
 @dataclass(frozen=True)
@@ -205,12 +207,12 @@ def write(
     }
     baseline, *others = writers
     followers = {name: Follower(models[name], primer, sampler, settings.seed, vocabulary, pause) for name in others}
-    final = False
-    while not final:
+    written = False
+    for turn in itertools.count(1):
         for writer in writers.values():
             pause()
             writer.write(settings.words, SLICE)
-        for name, follower in followers.items():
+        for name, follower in followers.items() if written or turn % FOLLOWING == 0 else ():
             pause()
             follower.follow(writers[baseline].words, writers[name].words, SLICE)
         writings = {
@@ -218,6 +220,8 @@ def write(
             for name, writer in writers.items()
         }
         along = {name: Along(dict(follower.others), follower.reached) for name, follower in followers.items()}
-        final = all(writing.done for writing in writings.values())
-        final = final and all(found.reached == settings.words for found in along.values())
+        written = all(writing.done for writing in writings.values())
+        final = written and all(found.reached == settings.words for found in along.values())
         yield Generation(settings, prompt, unknown, writings, final, along)
+        if final:
+            return
