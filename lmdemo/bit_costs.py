@@ -7,7 +7,6 @@ the LSTM and the decoder alone; each is held against fp32 on the same words (fid
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.fidelity import Fidelity, fidelity
@@ -35,6 +34,8 @@ class Cost:
     """What one rounding of the weights did on the words that were read."""
 
     rounding: Rounding
+    tokens: int  # words that were predicted
+    fp32_perplexity: float
     perplexity: float
     kl: float  # KL(fp32 ‖ rounded), nats a word
     saved: int  # bytes of the weights in fp32 less those with the rounded ones packed
@@ -45,7 +46,6 @@ class Sensitivity:
     """A snapshot; the last one, with every cost, is `final`."""
 
     tokens: int  # words that are predicted
-    perplexity: float | None  # fp32's; None before the first costs
     costs: tuple[Cost, ...]  # so far
     final: bool
 
@@ -80,13 +80,16 @@ def sensitivity(checkpoint: Checkpoint, tokens: int | None = None, pause: Pause 
     return _steps(checkpoint, check_tokens(checkpoint, tokens), pause)
 
 
-def cost_of(checkpoint: Checkpoint, rounding: Rounding, pause: Pause = go_on) -> Iterator[Cost | None]:
-    """What one rounding costs, on the words that `sensitivity` reads by itself; None until it is known."""
-    model = checkpoint.model
-    models = {BASELINE: model, "rounded": with_weights(model, rounded_weights(model, rounding))}
+def cost_of(
+    checkpoint: Checkpoint, rounding: Rounding, rounded: LSTMModel, pause: Pause = go_on
+) -> Iterator[Cost | None]:
+    """What one rounding costs, on the words that `sensitivity` reads by itself; None until it is known.
+
+    `rounded` is the model of `checkpoint` after it.
+    """
     ids = checkpoint.test_ids[: check_tokens(checkpoint, None) + 1]
-    for run in fidelity(models, ids, WINDOW, pause):
-        yield _cost(model, rounding, run.results["rounded"]) if run.final else None
+    for run in fidelity({BASELINE: checkpoint.model, "rounded": rounded}, ids, WINDOW, pause):
+        yield _cost(checkpoint.model, rounding, *run.results.values()) if run.final else None
 
 
 def check_tokens(checkpoint: Checkpoint, tokens: object) -> int:
@@ -96,7 +99,7 @@ def check_tokens(checkpoint: Checkpoint, tokens: object) -> int:
 
 
 def _steps(checkpoint: Checkpoint, tokens: int, pause: Pause) -> Iterator[Sensitivity]:
-    found = Sensitivity(tokens, None, (), final=False)
+    found = Sensitivity(tokens, (), final=False)
     for bits in range(MOST_BITS, LEAST_BITS - 1, -1):
         pause()
         roundings, models = zip(*_models(checkpoint.model, bits), strict=True)
@@ -104,8 +107,9 @@ def _steps(checkpoint: Checkpoint, tokens: int, pause: Pause) -> Iterator[Sensit
         for run in fidelity(named, checkpoint.test_ids[: tokens + 1], WINDOW, pause):
             if run.final:
                 base, *others = run.results.values()
-                costs = tuple(map(partial(_cost, checkpoint.model), roundings, others))
-                found = Sensitivity(tokens, base.perplexity.value, found.costs + costs, final=bits == LEAST_BITS)
+                pairs = zip(roundings, others, strict=True)
+                costs = tuple(_cost(checkpoint.model, rounding, base, other) for rounding, other in pairs)
+                found = Sensitivity(tokens, found.costs + costs, final=bits == LEAST_BITS)
             yield found
 
 
@@ -120,5 +124,12 @@ def _models(model: LSTMModel, bits: int) -> Iterator[tuple[Rounding, LSTMModel]]
             yield replace(rounding, matrices=(matrix,)), with_weights(model, alone)
 
 
-def _cost(model: LSTMModel, rounding: Rounding, found: Fidelity) -> Cost:
-    return Cost(rounding, found.perplexity.value, found.kl.value, bytes_saved(model, rounding))
+def _cost(model: LSTMModel, rounding: Rounding, base: Fidelity, found: Fidelity) -> Cost:
+    return Cost(
+        rounding=rounding,
+        tokens=found.tokens,
+        fp32_perplexity=base.perplexity.value,
+        perplexity=found.perplexity.value,
+        kl=found.kl.value,
+        saved=bytes_saved(model, rounding),
+    )

@@ -26,6 +26,7 @@ from lmdemo.once import Once
 from lmdemo.own_text import TextReading, measure, take_text
 from lmdemo.prompts import prompts
 from lmdemo.roofline import Limit, Meter
+from lmdemo.simulation import Simulation
 from lmdemo.size import Size, sizes
 from lmdemo.turns import Turns
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
@@ -63,6 +64,7 @@ class Lab:
         self._build_rest = Once(lambda: self._build(name for name in self.variants if name not in self._built))
         self._measure_sizes = Once(self._sizes_of_all)
         self._first = FirstResults(self)
+        self.simulation = Simulation(checkpoint, self._turns, self._built.get(FAIR, checkpoint.model))
 
     @property
     def models(self) -> dict[str, nn.Module]:
@@ -224,6 +226,7 @@ class Lab:
     def close(self) -> None:
         """Compute no more in the background: another lab has taken this one's place."""
         self._first.close()
+        self.simulation.close()
 
     def chosen(self, variants: object) -> dict[str, nn.Module]:
         """fp32 and the named variants; built now, if they are not yet.

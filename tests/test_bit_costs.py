@@ -76,14 +76,16 @@ def test_snapshots_grow_to_every_cost_and_agree_with_evaluate(
     assert counts == sorted(counts)
     assert [snapshot.final for snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
     assert len({cost.rounding for cost in snapshots[-1].costs}) == counts[-1] == 7 * 2 * 4
-    assert snapshots[-1].perplexity == pytest.approx(lmdemo.evaluate(tiny, ids, 200).perplexity)
+    assert {cost.tokens for cost in snapshots[-1].costs} == {snapshots[-1].tokens} == {300}
+    fp32 = lmdemo.evaluate(tiny, ids, 200).perplexity
+    assert [cost.fp32_perplexity for cost in snapshots[-1].costs] == pytest.approx([fp32] * counts[-1])
     for per_row in (False, True):
         curve = snapshots[-1].curve(per_row)
         assert [(cost.rounding.bits, cost.rounding.matrices) for cost in curve] == [(n, MATRICES) for n in range(2, 9)]
         rounded = lmdemo.round_weights(tiny, 3, per_row)
         assert curve[1].perplexity == pytest.approx(lmdemo.evaluate(rounded, ids, 200).perplexity)
         assert curve[1].saved == bytes_saved(tiny, Rounding(3, per_row))
-    *_, one = cost_of(checkpoint, Rounding(3, True, ("LSTM",)))
+    *_, one = cost_of(checkpoint, Rounding(3, True, ("LSTM",)), lmdemo.round_weights(tiny, 3, True, ["LSTM"]))
     assert one.kl == pytest.approx(snapshots[-1].cost(one.rounding).kl)
     ranked = snapshots[-1].ranked(3, True)
     assert sorted(cost.rounding.matrices for cost in ranked) == sorted((matrix,) for matrix in MATRICES)

@@ -21,10 +21,12 @@ from lmdemo.inspecting import Inspection
 from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
 from lmdemo.own_text import TextReading
+from lmdemo.rounding import MATRICES
+from lmdemo.simulation import Simulated
 from lmdemo.variants import VARIANTS
 
 log = logging.getLogger(__name__)
-Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection, TextReading)
+Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection, Simulated, TextReading)
 
 LONGEST = 60.0  # seconds a job may take
 LONGEST_RANGE = (1, 3600)
@@ -131,13 +133,13 @@ def _log(job: Job, last: Snapshot | None, seconds: float, end: _End) -> None:
 
 
 def _loggable(value: object) -> object:
-    """A number or a variant's name as it is, of a text its length, of anything else what it is."""
+    """A number, or the name of a variant or a matrix, as it is, of a text its length, of anything else what it is."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         return value if abs(value) < 1e15 else "a number out of all range"  # NaN too: it is not less
     if isinstance(value, str):
-        return value if value in VARIANTS else f"{len(value)} characters"
+        return value if value in (*VARIANTS, *MATRICES) else f"{len(value)} characters"
     if isinstance(value, list | tuple):
         return [_loggable(one) for one in value[: len(VARIANTS)] if not isinstance(one, list | tuple)]
     return type(value).__name__

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from lmdemo.bit_costs import BASELINE, Cost
 from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation
 from lmdemo.inspecting import Inspection
@@ -10,6 +11,7 @@ from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.own_text import TextReading
+from lmdemo.simulation import ROUNDED, Simulated
 from lmdemo.text import detokenize, shown
 from lmdemo.ui import prose
 
@@ -86,6 +88,35 @@ def reading(found: TextReading) -> dict:
         "unknown_share": text.unknown_share,
         "unknown": {shown(word): text.unknown[word] for word in list(text.unknown)[:MOST_UNKNOWN]},
         "doubt": doubt(text.unknown_share, "the text"),
+    }
+
+
+def simulated(found: Simulated) -> dict:
+    """A model rounded to few bits; nothing of its speed, which is fp32's."""
+    written = generation(found.generation)
+    rounding, costs = found.rounding, found.costs
+    return {
+        **{name: {key: written[name][key] for key in ("text", "words", "choices")} for name in (BASELINE, ROUNDED)},
+        "first_difference": written["first_difference"],
+        "cost": _cost(found.cost) if found.cost else None,
+        "curves": {
+            name: [{"bits": cost.rounding.bits, **_cost(cost)} for cost in (costs.curve(per_row) if costs else ())]
+            for name, per_row in (("tensor", False), ("row", True))
+        },
+        "alone": [
+            {"matrix": cost.rounding.matrices[0], **_cost(cost)}
+            for cost in (costs.ranked(rounding.bits, rounding.per_row) if costs else ())
+        ],
+    }
+
+
+def _cost(cost: Cost) -> dict:
+    return {
+        "perplexity": cost.perplexity,
+        "kl": cost.kl,
+        "bytes_saved": cost.saved,
+        "tokens": cost.tokens,
+        "fp32_perplexity": cost.fp32_perplexity,
     }
 
 

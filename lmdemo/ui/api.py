@@ -14,20 +14,23 @@ from lmdemo.inference import Pause
 from lmdemo.inspecting import Inspection
 from lmdemo.measured import Evaluation
 from lmdemo.own_text import TextReading
+from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.server.service import Service
+from lmdemo.simulation import Simulated
 from lmdemo.ui import answers
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
 from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
-    """Add /generate, /sizes, /evaluate, /inspect and /text to the page being built."""
+    """Add /generate, /sizes, /evaluate, /inspect, /text and /bits to the page being built."""
     endpoints = Endpoints(service)
     gr.api(endpoints.generate_texts, api_name="generate", **TURN)
     gr.api(endpoints.list_sizes, api_name="sizes", concurrency_limit=None)
     gr.api(endpoints.evaluate_loss_and_speed, api_name="evaluate", **TURN)
     gr.api(endpoints.inspect_choice, api_name="inspect", **TURN)
     gr.api(endpoints.read_text, api_name="text", **TURN)
+    gr.api(endpoints.round_to_bits, api_name="bits", **TURN)
 
 
 class Endpoints:
@@ -136,6 +139,49 @@ class Endpoints:
         """
         for snapshot in _paced(self._service.run("api/text", self._read_text, text=text), CHART_INTERVAL):
             yield answers.reading(snapshot)
+
+    def round_to_bits(
+        self,
+        bits: int,
+        per_row: bool = False,
+        matrices: list[str] = MATRICES,
+        prompt: str = "",
+        words: int = 80,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int = 1,
+    ) -> Iterator[dict]:
+        """Round the weights of an LSTM word language model to few bits, and tell what that does to it.
+
+        It is a simulation: weights are rounded, all else stays in fp32, so it tells nothing of speed. The answer has,
+        for fp32 and for rounded, text, words and choices, as the answer of generate; first_difference; then cost:
+        perplexity, kl, the Kullback-Leibler divergence from fp32 in nats a word, and bytes_saved, by which the weights
+        would shrink, on so many tokens of the test text, where fp32 has fp32_perplexity. curves has the same of all
+        matrices rounded, a list for one scale a tensor and one for one a row, by bits; alone that of one matrix rounded
+        as asked, the one that hurts most first. Both grow while they are measured behind the app. cost is null until
+        it is known.
+
+        Args:
+            bits: Of a weight, 2 to 8.
+            per_row: false for one scale a matrix, true for one a row of it.
+            matrices: Which are rounded; a list of one or more of embedding, LSTM, decoder.
+            prompt: Text to go on from; empty starts a paragraph; at most 2000 characters.
+            words: How many words each writes, 1 to 1000.
+            temperature: 0 (greedy) to 5; logits are divided by it.
+            top_k: Choose among the k likeliest words, 1 to 1000; 0, the default, is all.
+            seed: 0 to 4294967295; fp32 and rounded meet the same noise.
+        """
+        asked = {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed}
+        rounding = {"bits": bits, "per_row": per_row, "matrices": matrices}
+        for snapshot in _paced(self._service.run("api/bits", self._round, **rounding, **asked), TEXT_INTERVAL):
+            yield answers.simulated(snapshot)
+
+    def _round(
+        self, pause: Pause, bits: object, per_row: object, matrices: object, **fields: object
+    ) -> Iterator[Simulated]:
+        simulation = self._service.lab.simulation
+        simulation.start()
+        return simulation.run(GenerationSettings(**fields), Rounding(bits, per_row, matrices), pause)
 
     def _read_text(self, text: object, pause: Pause) -> Iterator[TextReading]:
         return self._service.lab.read_text(text, TUTORIAL, pause)

@@ -13,8 +13,10 @@ from gradio_client import Client
 import lmdemo
 from endpoints import LONG, begin, call, following, is_served_at_once
 from lmdemo.fidelity import fidelity
+from lmdemo.rounding import Rounding, bytes_saved
 from lmdemo.text import detokenize
 from lmdemo.ui.events import TEXT_INTERVAL
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +214,62 @@ def test_a_text_of_ten_megabytes_is_not_read(address: str) -> None:
     assert (answer.status_code, answer.json()["error"]) == (413, "A request may have 65,536 bytes.")
 
 
+def test_bits(client: Client, bundled: lmdemo.Checkpoint) -> None:
+    """Of two matrices, which is measured for who asks: what the engine says of them; and fp32's text is /generate's."""
+    settings = ("It was a", 30, 0.8, 40, 3)
+    matrices = ["embedding", "decoder"]
+    answer = client.predict(5, False, matrices, *settings, api_name="/bits")
+    plain = client.predict(*settings, api_name="/generate")
+    assert {key: answer["fp32"][key] for key in ("text", "words")} == {
+        key: plain["fp32"][key] for key in ("text", "words")
+    }
+    models = {"fp32": bundled.model, "rounded": lmdemo.round_weights(bundled.model, 5, False, matrices)}
+    *_, expected = lmdemo.generate(models, bundled.vocabulary, *settings)
+    assert answer["rounded"]["words"] == list(expected.writings["rounded"].words)
+    chosen = {choice["position"]: choice["word"] for choice in answer["rounded"]["choices"]}
+    assert chosen == expected.choices("rounded")
+    assert answer["first_difference"] == expected.first_difference
+    *_, run = fidelity(models, bundled.test_ids[:1501], 200)
+    cost = answer["cost"]
+    assert cost["tokens"] == 1500
+    assert cost["kl"] == pytest.approx(run.results["rounded"].kl.value, rel=1e-5)
+    assert cost["perplexity"] == pytest.approx(run.results["rounded"].perplexity.value, rel=1e-5)
+    assert cost["fp32_perplexity"] == pytest.approx(run.results["fp32"].perplexity.value, rel=1e-5)
+    assert cost["bytes_saved"] == bytes_saved(bundled.model, Rounding(5, False, tuple(matrices)))
+    assert "words_per_second" not in answer["rounded"]
+
+
+def test_what_bits_cost_is_found_out_behind_the_app(client: Client) -> None:
+    def answer() -> dict:
+        return client.predict(4, True, words=2, api_name="/bits")
+
+    wait_until(lambda: len(answer()["alone"]) == 3 and len(answer()["curves"]["row"]) == 7, "all that bits cost")
+    found = answer()
+    for curve in found["curves"].values():
+        assert [cost["bits"] for cost in curve] == list(range(2, 9))
+        assert [cost["kl"] for cost in curve] == sorted((cost["kl"] for cost in curve), reverse=True)
+    assert {key: value for key, value in found["curves"]["row"][2].items() if key != "bits"} == found["cost"]
+    assert [cost["matrix"] for cost in found["alone"]] == ["decoder", "LSTM", "embedding"]
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ((1,), "Bits must be a whole number from 2 to 8."),
+        (("four",), "Bits must be a whole number from 2 to 8."),
+        ((math.nan,), "Bits must be a whole number from 2 to 8."),
+        ((4, "yes"), "Per_row must be true or false."),
+        ((4, False, []), "Matrices must be one or more of embedding, LSTM, decoder."),
+        ((4, False, ["<b>"]), "Matrices must be a list of names among embedding, LSTM, decoder."),
+        ((4, False, "LSTM"), "Matrices must be a list of names among embedding, LSTM, decoder."),
+        ((4, False, ["LSTM"], "It", 0), "Words must be a whole number from 1 to 1,000."),
+    ],
+)
+def test_bits_that_cannot_be_are_answered_with_one_sentence(address: str, data: tuple, sentence: str) -> None:
+    event, answer = call(address, "bits", *data)
+    assert (event, answer["error"]) == ("error", sentence)
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -239,6 +297,7 @@ def test_of_too_few_blocks_the_interval_is_null(client: Client) -> None:
 
 def test_only_the_endpoints_of_the_design_are_public(client: Client) -> None:
     assert sorted(client.view_api(return_format="dict")["named_endpoints"]) == [
+        "/bits",
         "/evaluate",
         "/generate",
         "/inspect",
