@@ -16,7 +16,6 @@ from lmdemo.fidelity import fidelity
 from lmdemo.rounding import Rounding, bytes_saved
 from lmdemo.text import detokenize
 from lmdemo.ui.events import TEXT_INTERVAL
-from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -237,19 +236,7 @@ def test_bits(client: Client, bundled: lmdemo.Checkpoint) -> None:
     assert cost["fp32_perplexity"] == pytest.approx(run.results["fp32"].perplexity.value, rel=1e-5)
     assert cost["bytes_saved"] == bytes_saved(bundled.model, Rounding(5, False, tuple(matrices)))
     assert "words_per_second" not in answer["rounded"]
-
-
-def test_what_bits_cost_is_found_out_behind_the_app(client: Client) -> None:
-    def answer() -> dict:
-        return client.predict(4, True, words=2, api_name="/bits")
-
-    wait_until(lambda: len(answer()["alone"]) == 3 and len(answer()["curves"]["row"]) == 7, "all that bits cost")
-    found = answer()
-    for curve in found["curves"].values():
-        assert [cost["bits"] for cost in curve] == list(range(2, 9))
-        assert [cost["kl"] for cost in curve] == sorted((cost["kl"] for cost in curve), reverse=True)
-    assert {key: value for key, value in found["curves"]["row"][2].items() if key != "bits"} == found["cost"]
-    assert [cost["matrix"] for cost in found["alone"]] == ["decoder", "LSTM", "embedding"]
+    assert list(answer["curves"]) == ["tensor", "row"]
 
 
 @pytest.mark.parametrize(
