@@ -11,6 +11,7 @@ import torch
 import lmdemo
 from lmdemo.bench import ROOT
 from lmdemo.engine import engine
+from waiting import LAST_NET
 
 MAC = str(Path(__file__).parent / "support" / "mac")
 
@@ -29,7 +30,7 @@ for name, model in lmdemo.build_variants(checkpoint.model).items():
 def test_on_apple_silicon_every_variant_is_built_and_runs_without_a_line_on_stderr() -> None:
     environment = os.environ | {"PYTHONPATH": MAC}
     command = [sys.executable, "-c", EVERY_VARIANT]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LAST_NET)
     assert (done.returncode, done.stderr) == (0, "")
 
 

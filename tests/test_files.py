@@ -25,7 +25,7 @@ from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
 from lmdemo.ui import answers, evaluate, export, generate, markup, page, prose, texts
 from lmdemo.ui.plots import size_bars
-from waiting import finished
+from waiting import LAST_NET, finished
 
 BOM = b"\xef\xbb\xbf"
 TEXTS = {
@@ -560,4 +560,4 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     assert generate.sample(service, 1) == {"prompt": offered[1]}
     assert generate.sample(service, 3) == {}
     assert finished(generate.arrive(service, "http://host/"))["prompt"] == offered[0]
-    service.lab.evaluation.result(timeout=120)  # nothing is left running
+    service.lab.evaluation.result(timeout=LAST_NET)  # nothing is left running

@@ -14,6 +14,7 @@ from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW, Lab
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
 from lmdemo.size import Size
+from waiting import LAST_NET
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def long(bundled: lmdemo.Checkpoint, tiny: lmdemo.LSTMModel, words: lmdemo.Vocab
 
 
 def test_first_results_are_there_without_anyone_asking(started: Lab) -> None:
-    assert started.example.result(timeout=600).final
-    evaluation = started.evaluation.result(timeout=600)
+    assert started.example.result(timeout=LAST_NET).final
+    evaluation = started.evaluation.result(timeout=LAST_NET)
     assert evaluation.final
     assert list(evaluation.comparison.results) == list(DEFAULT_MEASURED)
     assert evaluation.comparison.tokens == evaluation.fidelity.tokens == started.available_tokens
@@ -52,7 +53,7 @@ def test_first_results_are_there_without_anyone_asking(started: Lab) -> None:
 
 
 def test_the_example_is_the_first_seed_whose_texts_part_where_a_reader_can_follow(started: Lab) -> None:
-    example = started.example.result(timeout=600)
+    example = started.example.result(timeout=LAST_NET)
     settings = example.settings
     assert example.first_difference in EXAMPLE_PARTS
     for seed in range(1, settings.seed):
@@ -112,7 +113,7 @@ def test_the_passages_of_a_long_text_come_after_what_a_visitor_finds(
 
 
 def test_of_a_text_that_was_read_as_a_whole_nothing_more_is_computed(started: Lab) -> None:
-    assert started.whole.result(timeout=600) is None
+    assert started.whole.result(timeout=LAST_NET) is None
 
 
 def test_the_passages_of_a_closed_labs_text_are_left(long: Lab, started: Lab) -> None:
@@ -133,7 +134,7 @@ class Known:
 
     def __init__(self, lab: Lab, evaluations: list[Evaluation]) -> None:
         self.prompt, self.available_tokens = lab.prompt, lab.available_tokens
-        self._example, self._evaluations = lab.example.result(timeout=600), iter(evaluations)
+        self._example, self._evaluations = lab.example.result(timeout=LAST_NET), iter(evaluations)
 
     def weigh_first(self) -> dict[str, Size]:
         return {}
@@ -150,7 +151,7 @@ class Known:
 
 def in_doubt(lab: Lab, others: float) -> Evaluation:
     """A first evaluation during which other work took that share of the machine."""
-    evaluation = lab.evaluation.result(timeout=600)
+    evaluation = lab.evaluation.result(timeout=LAST_NET)
     watched = Interference(seconds=2.0, others=others, stolen=0.0)
     steady = dict.fromkeys(evaluation.comparison.results, (1.0,) * 8)
     comparison = replace(evaluation.comparison, interference=watched, block_seconds=steady, block_tokens=(12,) * 8)

@@ -18,6 +18,7 @@ from lmdemo.publish import publish
 from local_hub import Fault, LocalHub
 from local_repos import READER, TOKEN
 from publishing import OURS, unasked, yes
+from waiting import LAST_NET
 
 pytestmark = pytest.mark.usefixtures("may_write")
 
@@ -112,7 +113,7 @@ def on_a_terminal(answer: str, publishable: Path, name: str) -> str:
     command = [sys.executable, "-m", "lmdemo", "publish", str(publishable), name]
     with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         os.write(ours, answer.encode())
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=LAST_NET)
     os.close(ours)
     os.close(theirs)
     return said.decode().strip()

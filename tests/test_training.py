@@ -17,6 +17,7 @@ import lmdemo
 from lmdemo import training
 from lmdemo.bench import ROOT
 from lmdemo.training import Recipe, batchify, get_batch, train
+from waiting import LAST_NET, wait_until
 
 RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=3, streams=4, bptt=5, learning_rate=2e-2)
 OPTIONS = "--vocabulary 30 --ninp 8 --nhid 16 --nlayers 1 --dropout 0.1 --streams 4 --bptt 5 --learning-rate 0.02"
@@ -90,12 +91,9 @@ def test_the_command_survives_a_kill_and_writes_the_card(corpus: Path) -> None:
     command = [sys.executable, "-m", "lmdemo", "train", "--corpus", str(corpus), "--out", str(corpus / "out")]
     command += [*OPTIONS.split(), "--epochs", "12", "--threads", "1", "--data", "A language of one rule, CC0."]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not (corpus / "out" / "training.pt").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until((corpus / "out" / "training.pt").exists, "an epoch", lambda: time.sleep(0.01))
         os.kill(process.pid, signal.SIGKILL)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LAST_NET)
     assert "epoch 1/12" not in done.stdout
     assert "epoch 12/12" in done.stdout
     card = (corpus / "out" / "README.md").read_text(encoding="utf-8")
@@ -107,7 +105,7 @@ def _train_without_avx512(corpus: Path, out: str, epochs: str) -> subprocess.Com
     command = [sys.executable, "-m", "lmdemo", "train", "--corpus", str(corpus), "--out", str(corpus / out)]
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
     command += [*OPTIONS.split(), "--epochs", epochs, "--threads", "1"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LAST_NET)
 
 
 def test_without_avx512_it_trains_in_fp32_and_says_so(corpus: Path) -> None:

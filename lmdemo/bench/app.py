@@ -15,7 +15,7 @@ import psutil
 from lmdemo.errors import LmdemoError
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 120  # seconds the app may take to serve a page, or to write
+PATIENCE = 600  # seconds the app may take to serve a page, or to write: only what hangs takes so long
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from browsing import CHROMIUM, FLAGS, SIZE_ROWS, Visitor, assert_legible, at_res
 from lmdemo.prompts import EXAMPLES
 from lmdemo.ui.embed import TITLE
 from readme import PRINTED_ADDRESS, block
+from waiting import LAST_NET
 
 TEXT = {"before": "What stands before it.", "after": "What stands after it."}
 # What the themes need themselves; MkDocs's has a script within its pages.
@@ -194,8 +195,10 @@ def test_a_search_finds_the_words_of_the_link(site: Site) -> None:
 def dark_reader(browser: Browser) -> Iterator[Page]:
     """A page of a reader whose system is dark in earnest: an emulated one overrides what a page says to its frames."""
     flags = [*FLAGS.split(), "--blink-settings=preferredColorScheme=0"]
-    dark = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
-    yield dark.new_context(color_scheme="null").new_page()
+    dark = browser.browser_type.launch(executable_path=CHROMIUM, args=flags, timeout=LAST_NET * 1000)
+    page = dark.new_context(color_scheme="null").new_page()
+    page.set_default_timeout(LAST_NET * 1000)
+    yield page
     dark.close()
 
 

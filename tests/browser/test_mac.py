@@ -30,9 +30,9 @@ def test_on_qnnpack_without_onednn_every_tab_and_every_variant_works(
             panel.get_by_role("checkbox", name=name, exact=True).locator("visible=true").check()
         panel.get_by_role("button", name="Write", exact=True).locator("visible=true").click()
         expect(page.locator("#writing section h2")).to_have_text(
-            ["fp32", *(f"{name} left to itself" for name in names[1:])], timeout=60_000
+            ["fp32", *(f"{name} left to itself" for name in names[1:])]
         )
-        expect(page.locator("#writing-status .under-way")).to_have_count(0, timeout=60_000)
+        expect(page.locator("#writing-status .under-way")).to_have_count(0)
         expect(page.locator("#writing-status").get_by_role("listitem")).to_have_count(len(names) - 1)
 
         page.get_by_role("tab", name="Size", exact=True).click()
@@ -45,7 +45,7 @@ def test_on_qnnpack_without_onednn_every_tab_and_every_variant_works(
         words.fill("600")
         words.press("Tab")
         panel.get_by_role("button", name="Measure", exact=True).locator("visible=true").click()
-        expect(page.locator("#measuring-status")).to_contain_text("over 600 words", timeout=120_000)
+        expect(page.locator("#measuring-status")).to_contain_text("over 600 words")
         expect(page.locator("#results tbody th")).to_have_text(names)
         expect(page.locator("#fidelity tbody th")).to_have_text(names[1:])
 

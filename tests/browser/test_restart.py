@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 from gradio_client import Client
 from playwright.sync_api import expect
 
@@ -14,6 +13,7 @@ from browsing import Visitor
 from lmdemo.bench import running_app
 from local_hub import LONGEST, Fault, LocalHub
 from logged import beside_jobs
+from patient import post
 from pulled import large_checkpoint
 from waiting import LAST_NET
 
@@ -34,7 +34,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
         page = visit_at(address).page
         for seed in range(5):  # under load
             data = ["It was", 1000, 1.0, 0, seed]
-            httpx.post(f"{address}/gradio_api/call/generate", json={"data": data}).raise_for_status()
+            post(f"{address}/gradio_api/call/generate", json={"data": data}).raise_for_status()
         expect(page.locator("#pull")).to_contain_text("10.5 of 17.3 MB")
         page.get_by_role("button", name="Watch it").click()
         expect(page.locator("#writing-status .under-way")).to_be_visible()
@@ -51,7 +51,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
 
     hub.calm()
     with running_app(log=log, port=urlsplit(address).port, **environment) as (app, _, _):
-        client = Client(address, verbose=False)
+        client = Client(address, verbose=False, httpx_kwargs={"timeout": LAST_NET})
         assert len(client.predict("It was", 5, api_name="/generate")["int8"]["words"]) == 5
         client.close()
         # by itself, the page connects again and draws what is there now

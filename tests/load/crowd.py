@@ -5,6 +5,7 @@ middle, call the endpoints, leave answers unread. Nothing may go wrong, nobody m
 earlier, the timings have to hold, and memory, threads and open runs have to be what they were: else exit code 1.
 """
 
+import math
 import random
 import sys
 from argparse import ArgumentParser
@@ -12,6 +13,7 @@ from argparse import ArgumentParser
 import gevent
 from locust import User, between, events
 from locust.env import Environment
+from locust.exception import StopUser
 
 from account import jobs_in, overtakes, turns_of_jobs, unaccounted
 from report import account_rows, markdown, memory_row, outcome_rows, speed_rows, thread_row, wait_rows
@@ -51,6 +53,7 @@ class Crowd:
         self.before = self.app.probe(self.probes)
         self.peak = self.before.memory
         self.came = len(self.app.asked)  # what was asked before the crowd
+        self.left = self.requests = environment.parsed_options.requests or math.inf
         self._watching = gevent.spawn(self._watch)
 
     def report(self) -> tuple[str, bool]:
@@ -95,12 +98,17 @@ class Visiting(User):
             self.visitor = None
 
     def do(self, deed: Deed) -> None:
-        """Ask, from a page that is opened if none is."""
-        app = self.environment.crowd.app
+        """Ask, from a page that is opened if none is; the last of so many requests ends it all."""
+        crowd, app = self.environment.crowd, self.environment.crowd.app
+        if not crowd.left:
+            raise StopUser
+        crowd.left -= 1
         self.visitor = self.visitor or app.arrive()
         app.do(self.visitor, deed, random.uniform(*LEAVE_AFTER))
         if deed.leave in (Leave.VANISH, Leave.NEVER_READ):
             self.on_stop()
+        if len(app.asked) - crowd.came == crowd.requests:
+            gevent.spawn(self.environment.runner.quit)  # which waits for users, and so for this one too
 
     tasks = {lambda user, deed=deed: user.do(deed): deed.weight for deed in DEEDS}  # noqa: RUF012 - locust's own way
 
@@ -108,6 +116,7 @@ class Visiting(User):
 @events.init_command_line_parser.add_listener
 def add_options(parser: ArgumentParser) -> None:
     """Of our own, beside locust's."""
+    parser.add_argument("--requests", type=int, help="after which it ends, if the time has not ended it before")
     parser.add_argument("--probes", type=int, default=30, help="calls of each endpoint at rest, before and after")
 
 

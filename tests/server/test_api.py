@@ -16,11 +16,12 @@ from lmdemo.fidelity import fidelity
 from lmdemo.rounding import Rounding, bytes_saved
 from lmdemo.text import detokenize
 from lmdemo.ui.events import TEXT_INTERVAL
+from waiting import LAST_NET
 
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[Client]:
-    client = Client(address, verbose=False)
+    client = Client(address, verbose=False, httpx_kwargs={"timeout": LAST_NET})
     yield client
     client.close()
 

@@ -3,8 +3,7 @@
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -13,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from lmdemo.server import connections
+from waiting import LAST_NET, wait_until
 
 MOST = 8
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -33,7 +33,7 @@ def serving(patience: float) -> Iterator[int]:
     thread.start()
     yield listening.getsockname()[1]
     server.should_exit = True
-    thread.join(30)
+    thread.join(LAST_NET)
     listening.close()
 
 
@@ -45,12 +45,12 @@ def hasty() -> Iterator[int]:
 
 @pytest.fixture
 def patient() -> Iterator[int]:
-    with serving(60) as port:
+    with serving(LAST_NET) as port:
         yield port
 
 
 def connect(port: int, own: str = "127.0.0.1") -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(own, 0))
+    return socket.create_connection(("127.0.0.1", port), timeout=LAST_NET, source_address=(own, 0))
 
 
 def answers(connection: socket.socket) -> bool:
@@ -99,19 +99,12 @@ def test_one_address_leaves_some_for_the_others(patient: int, caplog: pytest.Log
         assert answers(held.enter_context(connect(patient, "127.0.0.2")))
     (line,) = caplog.messages
     assert line == "Connections are refused: 4 are open, 4 of one address."
-    wait_until(lambda: again(patient))  # there is room again
+    wait_until(lambda: again(patient), "room again")
 
 
 def again(port: int) -> bool:
     with connect(port) as connection:
         return answers(connection)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_running_out_of_files_is_a_line_a_minute() -> None:

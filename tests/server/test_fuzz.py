@@ -9,12 +9,12 @@ import math
 import os
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import patient
 from fuzz_app import FuzzedApp, Loop, Sent
 from fuzz_bytes import raw_bytes
 from fuzz_calls import ENDPOINTS, Page, calls, others
@@ -116,7 +116,7 @@ def test_what_no_client_sends_is_refused_with_a_sentence(app: FuzzedApp) -> None
 
 
 def test_another_method_is_told_which_are_answered(app: FuzzedApp) -> None:
-    assert httpx.put(f"{app.address}{JOIN}").headers["Allow"] == "POST"
+    assert patient.put(f"{app.address}{JOIN}").headers["Allow"] == "POST"
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_body_is_forgotten(app: FuzzedApp) -> None:
@@ -143,11 +143,11 @@ def test_two_clients_of_a_session_may_leave(app: FuzzedApp) -> None:
 def test_parameters_of_other_pages_of_gradios_change_nothing(app: FuzzedApp, query: str) -> None:
     assert app.get(f"/config?{query}") == app.get("/config")
     assert app.get(f"/gradio_api/info?{query}") == app.get("/gradio_api/info")
-    assert httpx.get(f"{app.address}/?{query}").status_code == 200
+    assert patient.get(f"{app.address}/?{query}").status_code == 200
 
 
 def test_a_header_of_a_front_end_that_does_not_run_moves_nothing(app: FuzzedApp) -> None:
-    moved = httpx.get(f"{app.address}/config", headers={"X-Gradio-Server": "http://elsewhere.example"}).json()
+    moved = patient.get(f"{app.address}/config", headers={"X-Gradio-Server": "http://elsewhere.example"}).json()
     assert moved["root"] == app.address
 
 

@@ -19,6 +19,8 @@ from lmdemo.server.headers import security_headers
 from lmdemo.server.queue_limits import PER_SESSION
 from lmdemo.server.service import Service
 from lmdemo.ui import launch_options
+from patient import get, head, post, stream
+from waiting import LAST_NET
 
 DEEP = json.loads("[" * 16 + "]" * 16)
 
@@ -36,10 +38,10 @@ class Target:
     def post(self, path: str, body: object, **more: object) -> httpx.Response:
         content = body if isinstance(body, bytes | str) else json.dumps(body)
         headers = {"Content-Type": "application/json"}
-        return httpx.post(f"{self.address}/gradio_api/{path}", content=content, headers=headers, timeout=30, **more)
+        return post(f"{self.address}/gradio_api/{path}", content=content, headers=headers, **more)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.address + path, timeout=30)
+        return get(self.address + path)
 
     def join(self, session: str, values: Sequence, **more: object) -> httpx.Response:
         body = {"session_hash": session, "fn_index": self.fn_index, "data": list(values)} | more
@@ -60,7 +62,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.fixture(scope="module")
 def ours(address: str) -> Target:
     """lmdemo, and the function that writes."""
-    config = httpx.get(f"{address}/config").json()
+    config = get(f"{address}/config").json()
     labels = {component["id"]: component["props"].get("label") for component in config["components"]}
     (write,) = (
         function
@@ -90,13 +92,13 @@ def reads_a_large_body_of_unknown_length(target: Target) -> bool:
         for _ in range(20):
             yield b" " * 5_000
 
-    return httpx.post(
+    return post(
         f"{target.address}/gradio_api/queue/join", content=chunks(), headers={"Content-Type": "application/json"}
     ).is_success
 
 
 def takes_uploads(target: Target) -> bool:
-    return httpx.post(f"{target.address}/gradio_api/upload", files={"files": ("a.txt", b"abc")}).is_success
+    return post(f"{target.address}/gradio_api/upload", files={"files": ("a.txt", b"abc")}).is_success
 
 
 def shows_its_monitoring(target: Target) -> bool:
@@ -303,23 +305,23 @@ def test_a_session_may_have_some_runs_and_no_more(ours: Target) -> None:
 
 def _drop(target: Target, session: str) -> None:
     """Take a session's runs out of the queue: begin to read its results, and go."""
-    with httpx.stream("GET", f"{target.address}/gradio_api/queue/data?session_hash={session}", timeout=30) as answer:
+    with stream("GET", f"{target.address}/gradio_api/queue/data?session_hash={session}") as answer:
         next(answer.iter_raw())
 
 
 def test_a_host_can_poll_its_health(address: str) -> None:
-    answer = httpx.get(f"{address}/healthz", timeout=30)
+    answer = get(f"{address}/healthz")
     assert answer.status_code == 200
     health = answer.json()
     assert (health["status"], health["checkpoint"]) == ("ok", "bundled")
     assert "int8" in health["variants"]
     assert 0 < health["seconds"] < 10
-    assert httpx.head(f"{address}/healthz").status_code == 200
+    assert head(f"{address}/healthz").status_code == 200
 
 
 def test_a_websocket_is_refused(address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=LAST_NET) as connection:
         connection.sendall(
             b"GET /gradio_api/queue/join HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 import lmdemo
@@ -15,6 +14,8 @@ from lmdemo.bench import ROOT, running_app
 from lmdemo.bench.app import plain_environment
 from lmdemo.inputs import certificates
 from lmdemo.server.listening import NAME, PORT, listening, taken
+from patient import get
+from waiting import LAST_NET
 
 IPV6 = ("::1", "::", "[::1]", "[::]")
 
@@ -38,7 +39,7 @@ def start(**settings: str) -> subprocess.CompletedProcess:
         env=plain_environment() | settings,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LAST_NET,
         check=False,
     )
 
@@ -99,6 +100,6 @@ def test_what_holds_no_certificates_is_refused(tmp_path: Path) -> None:
 
 def test_an_ipv6_address_and_a_path_before_every_address_are_served() -> None:
     with running_app(host="[::1]", GRADIO_SERVER_NAME="::", GRADIO_ROOT_PATH="/demo/lm") as (_, address, _):
-        page = httpx.get(address).text
-        assert httpx.get(f"{address}/config").json()["title"]
+        page = get(address).text
+        assert get(f"{address}/config").json()["title"]
     assert re.search(r'"root":"[^"]*/demo/lm"', page)

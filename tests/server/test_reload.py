@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +14,9 @@ import httpx
 from endpoints import call
 from lmdemo.bench import ROOT
 from lmdemo.bench.app import plain_environment
+from waiting import LAST_NET, wait_until
 
 HEADING, EDITED = "What did 8 bits change?</h1>", "as it was edited</h1>"
-PATIENCE = 120  # seconds
 
 
 @contextmanager
@@ -41,14 +40,11 @@ def test_an_edit_shows(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     page = tmp_path / "lmdemo" / "ui" / "page.py"
     text = page.read_text(encoding="utf-8")
-    with reloading(tmp_path) as address, httpx.Client(base_url=address, timeout=PATIENCE) as http:
+    with reloading(tmp_path) as address, httpx.Client(base_url=address, timeout=LAST_NET) as http:
         assert HEADING in http.get("/config").text
         with http.stream("GET", "/gradio_api/dev/reload") as told:
             page.write_text(text.replace(HEADING, EDITED), encoding="utf-8")
-            deadline = time.monotonic() + PATIENCE
-            while EDITED not in http.get("/config").text:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-                os.utime(page)  # Gradio takes note of the files some time after it serves: until then an edit is none
+            # Gradio takes note of the files some time after it serves: until then an edit is none
+            wait_until(lambda: EDITED in http.get("/config").text, "the edit", lambda: os.utime(page))
             assert "event: reload" in told.iter_lines()
         assert call(address, "generate")[0] == "complete"

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import gradio as gr
-import httpx
 import pytest
 from torch import Tensor, nn
 
@@ -19,8 +18,9 @@ from lmdemo.server import mailboxes
 from lmdemo.server.log import JsonLines
 from lmdemo.server.service import Service
 from lmdemo.ui import build_page, launch_options
+from patient import get
 from visitor import Asked, Leave, Outcome, Visitor, page_events
-from waiting import wait_until
+from waiting import LAST_NET, wait_until
 
 # Gradio makes event loops as it builds a page and leaves them to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -59,7 +59,7 @@ def page(service: Service) -> Iterator[gr.Blocks]:
         page = build_page(service)
     page.launch(prevent_thread_lock=True, quiet=True, **launch_options(service))
     service.start()
-    service.lab.evaluation.result(timeout=60)
+    service.lab.evaluation.result(timeout=LAST_NET)
     yield page
     page.close()
     gc.collect()  # while these tests still say what may be left unclosed
@@ -69,7 +69,7 @@ def page(service: Service) -> Iterator[gr.Blocks]:
 def visitor(page: gr.Blocks) -> Callable[[], Visitor]:
     """A new visitor of the page."""
     address = page.local_url.rstrip("/")
-    events = page_events(httpx.get(f"{address}/config").json())
+    events = page_events(get(f"{address}/config").json())
     return lambda: Visitor(address, events)
 
 

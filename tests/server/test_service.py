@@ -137,9 +137,9 @@ def test_a_model_is_read_while_another_computation_has_the_turn(
     bundled = service.lab
     with service._turns.turn:
         service.start()
-        assert read.wait(60)
+        assert read.wait(LAST_NET)
     assert settled(service) is Phase.SERVING
-    assert bundled.evaluation.result(timeout=60) is not None
+    assert bundled.evaluation.result(timeout=LAST_NET) is not None
 
 
 @pytest.mark.usefixtures("sha")

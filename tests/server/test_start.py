@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 import lmdemo
 from calls import Calls
 from lmdemo.bench import ROOT, running_app
 from marked import marked_checkpoint, replace_file
+from patient import get
 from waiting import LAST_NET
 
 
@@ -37,7 +36,7 @@ def test_a_folder_of_ones_own_is_served_and_what_replaces_it_meanwhile_changes_n
     folder = marked_checkpoint(tmp_path / "mine", "a", 0.25)
     other = marked_checkpoint(tmp_path / "other", "b", 0.5)
     with running_app(LMDEMO_MODEL=str(folder)) as (_, address, _):
-        page, config = (httpx.get(f"{address}{path}").text for path in ("/", "/config"))
+        page, config = (get(f"{address}{path}").text for path in ("/", "/config"))
         call = calls(address)
         asked = ("generate", "a1 a2", 20, 1, 0, 1)
         _, _, (before,) = call.begin(*asked).result()

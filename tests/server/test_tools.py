@@ -15,10 +15,12 @@ import gradio
 import httpx
 import pytest
 
+import patient
 from endpoints import LONG, begin, following, left_to_compute
 from lmdemo.bench import ROOT, running_app
 from lmdemo.server import tools
 from readme import README
+from waiting import LAST_NET
 
 ENVIRONMENT = ROOT / ".venv" / "mcp"
 PATH = "/gradio_api/mcp/"
@@ -38,7 +40,7 @@ class Agent:
         return self._ask({})
 
     def close(self) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=LAST_NET)
 
     def _ask(self, order: dict) -> dict:
         print(json.dumps(order), file=self._process.stdin, flush=True)
@@ -88,7 +90,7 @@ def post(app: str, method: str, timeout: float, **parameters: object) -> dict:
     return json.loads(data)
 
 
-def write(app: str, words: int, timeout: float = 60) -> dict:
+def write(app: str, words: int, timeout: float = LAST_NET) -> dict:
     """A call of `generate_texts` over plain HTTP, left after `timeout` seconds."""
     arguments = {"prompt": "It was", "words": words}
     return post(app, "tools/call", timeout, name="generate_texts", arguments=arguments)["result"]
@@ -96,11 +98,11 @@ def write(app: str, words: int, timeout: float = 60) -> dict:
 
 def test_without_the_package_there_are_no_tools(address: str) -> None:
     assert not tools.INSTALLED
-    assert httpx.get(address).is_success
+    assert patient.get(address).is_success
     for path in (PATH + "schema", PATH + "sse"):
-        assert httpx.get(address + path, headers={"Accept": "text/event-stream"}).status_code == 404
+        assert patient.get(address + path, headers={"Accept": "text/event-stream"}).status_code == 404
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    assert httpx.post(address + PATH, json=message).status_code in (404, 405)  # Gradio's, which has no such route
+    assert patient.post(address + PATH, json=message).status_code in (404, 405)  # Gradio's, which has no such route
 
 
 def test_the_readme_turns_it_on_with_the_pinned_version() -> None:
@@ -149,7 +151,7 @@ def test_an_agent_gets_the_final_texts_and_hears_of_them_at_most_each_second(age
 
 
 def test_an_agent_gets_the_other_answers(agent: Agent, app: str) -> None:
-    with httpx.Client(base_url=app) as http:
+    with httpx.Client(base_url=app, timeout=LAST_NET) as http:
         started = http.post("/gradio_api/call/sizes", json={"data": []}).json()
         expected = http.get(f"/gradio_api/call/sizes/{started['event_id']}").text
     (text,) = agent.call("list_sizes")["texts"]
@@ -200,7 +202,7 @@ def test_bad_input_is_answered_with_one_sentence(agent: Agent, tool: str, argume
 
 @pytest.mark.parametrize("method", ["prompts/get", "prompts/list", "resources/list", "resources/read"])
 def test_nothing_else_is_offered(app: str, method: str) -> None:
-    refused = post(app, method, 60, name="evaluate", uri="file:///etc/passwd")
+    refused = post(app, method, LAST_NET, name="evaluate", uri="file:///etc/passwd")
     assert refused["error"] == {"code": -32601, "message": "Method not found"}
 
 
@@ -222,7 +224,7 @@ def test_agents_wait_their_turn_and_only_so_many_do(app: str) -> None:
             calls = [threads.submit(write, app, 1) for _ in range(tools.AT_ONCE + 1)]
             answered = next(found for _ in events if (found := [call for call in calls if call.done()]))
             assert [call.result()["content"][0]["text"] for call in answered] == [tools.FULL]
-            assert httpx.get(app).is_success
+            assert patient.get(app).is_success
             # the run before them is still on, and they wait
             assert next(events)[0] == "generating"
             assert sum(call.done() for call in calls) == 1

@@ -125,7 +125,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split(), timeout=LAST_NET * 1000)
     yield browser
     browser.close()
 

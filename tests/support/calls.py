@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
-from waiting import LAST_NET, wait_until
+from patient import get, post
+from waiting import wait_until
 
 
 class Calls:
@@ -18,7 +19,7 @@ class Calls:
         self.api, self.pool = f"{address}/gradio_api", pool
 
     def post(self, name: str, *data: object) -> httpx.Response:
-        return httpx.post(f"{self.api}/call/{name}", json={"data": data})
+        return post(f"{self.api}/call/{name}", json={"data": data})
 
     def begin(self, name: str, *data: object) -> Future[tuple[float, str, object]]:
         """Start a call: the moment of its end, its last event and the data with it."""
@@ -26,15 +27,13 @@ class Calls:
         return self.pool.submit(self._read, f"{self.api}/call/{name}/{event}")
 
     def _read(self, url: str) -> tuple[float, str, object]:
-        *_, last = httpx.get(url, timeout=LAST_NET).raise_for_status().text.strip().split("\n\n")
+        *_, last = get(url).raise_for_status().text.strip().split("\n\n")
         event, data = last.split("\n")
         return time.monotonic(), event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
     def wait_for_turn(self, left: int = 0) -> None:
         """Until all that was begun is running, but for those `left` in the queue."""
-        wait_until(
-            lambda: httpx.get(f"{self.api}/queue/status").json()["queue_size"] <= left, f"{left} left in the queue"
-        )
+        wait_until(lambda: get(f"{self.api}/queue/status").json()["queue_size"] <= left, f"{left} left in the queue")
 
 
 @pytest.fixture

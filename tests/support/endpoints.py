@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-import httpx
+from patient import post, stream
 
 DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25), "inspect": ("It", ["was"], 0, 1.0, 0, 1)}
 DEFAULTS["text"] = ("It was",)
@@ -23,10 +23,10 @@ def following(address: str, name: str, *data: object) -> Iterator[Iterator[tuple
     # NaN and Infinity too, as Python writes and reads them
     body = json.dumps({"data": data + DEFAULTS[name][len(data) :]})
     headers = {"Content-Type": "application/json"}
-    started = httpx.post(f"{address}/gradio_api/call/{name}", content=body, headers=headers)
+    started = post(f"{address}/gradio_api/call/{name}", content=body, headers=headers)
     started.raise_for_status()
     url = f"{address}/gradio_api/call/{name}/{started.json()['event_id']}"
-    with httpx.stream("GET", url, timeout=60) as answer:
+    with stream("GET", url) as answer:
         lines = (line for line in answer.iter_lines() if line)
         yield (
             (event.removeprefix("event: "), json.loads(data.removeprefix("data: ")))

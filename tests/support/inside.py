@@ -16,7 +16,7 @@ from lmdemo.server.service import Service
 from lmdemo.server.shutdown import Closing, Stop
 from lmdemo.ui import build_page, launch_options
 from visitor import page_events
-from waiting import wait_until
+from waiting import LAST_NET, wait_until
 
 SHORT = (False, ["int8"], "It was", 2, 1.0, 0, 1, False)  # what Write sends
 LONG = (False, ["int8"], "It was", 1_000, 1.0, 0, 1, False)
@@ -72,10 +72,10 @@ def served_inside(**environment: str) -> Iterator[Inside]:
     options["app_kwargs"] = given | {"middleware": [Middleware(Closing, stop), *given["middleware"]]}
     page.launch(prevent_thread_lock=True, quiet=True, **options)
     service.start()
-    service.lab.evaluation.result(timeout=60)
+    service.lab.evaluation.result(timeout=LAST_NET)
     # of an address that uvicorn takes for nobody's proxy
     transport = httpx.HTTPTransport(local_address="127.0.1.1", limits=httpx.Limits(keepalive_expiry=2))
-    with httpx.Client(base_url=page.local_url, transport=transport, timeout=60) as client:
+    with httpx.Client(base_url=page.local_url, transport=transport, timeout=LAST_NET) as client:
         write = page_events(client.get("/config").json()).run["page/generate"]
         yield Inside(service, page, write, stop, client)
     page.close()

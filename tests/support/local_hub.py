@@ -20,8 +20,9 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 from local_hub_uploads import add_committing, add_uploading, step
 from local_repos import Repo, git_id, is_large, refused, rights
+from waiting import LAST_NET
 
-LONGEST = 600  # seconds something hangs; a test that has not released it by then has failed
+LONGEST = 2 * LAST_NET  # seconds something hangs; a test that has not released it by then has failed
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class LocalHub:
         self.release()
         self._server.should_exit = True
         self._server.force_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=LAST_NET)
 
 
 def _routes(hub: LocalHub) -> FastAPI:

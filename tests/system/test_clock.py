@@ -5,10 +5,9 @@ from email.utils import parsedate_to_datetime
 from glob import glob
 from pathlib import Path
 
-import httpx
-
 from endpoints import LONG, begin, call, following
 from lmdemo.bench import ROOT, running_app
+from patient import get
 
 FAKETIME = "/usr/lib/*-linux-gnu/faketime/libfaketimeMT.so.1"  # of Debian's package faketime
 
@@ -28,7 +27,7 @@ def test_a_clock_that_jumps_in_a_run_changes_no_figure(tmp_path: Path) -> None:
     with running_app(**faked) as (_, address, _):
 
         def day() -> int:
-            return parsedate_to_datetime(httpx.get(address).headers["date"]).toordinal()
+            return parsedate_to_datetime(get(address).headers["date"]).toordinal()
 
         for jump in ("+1d", "-1d"):
             before, began = day(), time.monotonic()

@@ -14,6 +14,7 @@ import lmdemo
 from browsing import Visitor, assert_grows, at_rest, look_until, open_tab, unfold
 from lmdemo.lab import DEFAULT_MEASURED
 from lmdemo.variants import BASELINE
+from waiting import LAST_NET
 
 Visit = Callable[..., Visitor]
 
@@ -36,7 +37,9 @@ def browser(playwright: Playwright, downloads: Path) -> Iterator[Browser]:
     """Firefox in place of Chromium, for the pages of this file."""
     firefox = shutil.which("firefox-esr")
     assert firefox, "There is no Firefox; on Debian: apt-get install firefox-esr"
-    browser = playwright.firefox.launch(channel="moz-firefox", executable_path=firefox, downloads_path=downloads)
+    browser = playwright.firefox.launch(
+        channel="moz-firefox", executable_path=firefox, downloads_path=downloads, timeout=LAST_NET * 1000
+    )
     yield browser
     browser.close()
 

@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 from calls import Calls
 from lmdemo.bench import running_app
 from local_hub import LocalHub
 from logged import beside_jobs
+from patient import get
 from pulled import small_checkpoint
 from waiting import wait_until
 
@@ -29,8 +28,8 @@ def test_a_full_disk_for_temporary_files_changes_nothing(tmp_path: Path, calls: 
         assert (event, len(answer["int8"]["words"])) == ("complete", 20)
         _, event, (rows,) = call.begin("evaluate", 500, 25).result()
         assert (event, [row["tokens"] for row in rows]) == ("complete", [500, 500])
-        assert "What did 8 bits change?" in httpx.get(address).text
-        assert httpx.get(f"{address}/gradio.js").is_success
+        assert "What did 8 bits change?" in get(address).text
+        assert get(f"{address}/gradio.js").is_success
     assert beside_jobs(tmp_path.with_suffix(".log")) == []
 
 

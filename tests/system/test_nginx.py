@@ -24,8 +24,9 @@ from browsing import Visitor, assert_grows, look_until
 from lmdemo.bench import running_app
 from lmdemo.server.queue_limits import PER_ADDRESS_UNREAD
 from lmdemo.ui import embed, query
+from patient import post
 from readme import README
-from waiting import wait_until
+from waiting import LAST_NET, wait_until
 
 PATH = "/demo/lm"
 LONG = {"words": "1000", "variants": ",".join(lmdemo.VARIANTS)}  # a run of seconds
@@ -102,7 +103,7 @@ class Proxy:
     def cookie_for(self, replica: str) -> str:
         """A cookie that nginx gave and that leads to this replica."""
         for _ in range(40):
-            with httpx.Client() as client:
+            with httpx.Client(timeout=LAST_NET, verify=False) as client:
                 client.get(f"{self.outside}/")
                 client.get(f"{self.outside}/theme.css")
                 cookie = client.cookies["lmdemo"]
@@ -174,7 +175,7 @@ def proxy(
 
 
 def ready(page: Page) -> None:
-    page.get_by_text("Computed here after the start").wait_for(timeout=60_000)
+    page.get_by_text("Computed here after the start").wait_for(timeout=LAST_NET * 1000)
 
 
 def status(page: Page):  # noqa: ANN201
@@ -217,10 +218,10 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
 def stream(proxy: Proxy, call: dict) -> list[bool]:
     """Make a page's call once more, over plain HTTP: at each pause of its stream, whether no message was cut there."""
     call |= {"session_hash": "overhttp"}
-    httpx.post(f"{proxy.outside}/gradio_api/queue/join", json=call).raise_for_status()
+    post(f"{proxy.outside}/gradio_api/queue/join", json=call).raise_for_status()
     target = f"{proxy.outside}/gradio_api/queue/data"
     whole, last = [], (time.perf_counter(), b"\n\n")
-    with httpx.stream("GET", target, params={"session_hash": call["session_hash"]}, timeout=60) as events:
+    with httpx.stream("GET", target, params={"session_hash": call["session_hash"]}, timeout=LAST_NET) as events:
         for piece in events.iter_raw():
             now = time.perf_counter()
             if now - last[0] > 0.05:  # seconds; the page sends ten texts a second
@@ -290,13 +291,13 @@ def call(client: httpx.Client, proxy: Proxy, name: str, *data: object) -> str:
     """An endpoint in two requests, as with curl: the last event."""
     started = client.post(f"{proxy.outside}/gradio_api/call/{name}", json={"data": data})
     started.raise_for_status()
-    return client.get(f"{proxy.outside}/gradio_api/call/{name}/{started.json()['event_id']}", timeout=60).text
+    return client.get(f"{proxy.outside}/gradio_api/call/{name}/{started.json()['event_id']}", timeout=LAST_NET).text
 
 
 def test_programs_are_answered_wherever_they_call_from(proxy: Proxy) -> None:
     addresses = [f"127.0.0.{number}" for number in range(2, 26)]
     for address in addresses:
-        with httpx.Client(transport=httpx.HTTPTransport(local_address=address)) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=LAST_NET) as client:
             assert "event: complete" in call(client, proxy, "sizes")
             assert not client.cookies
     met = defaultdict(set)
@@ -308,7 +309,7 @@ def test_programs_are_answered_wherever_they_call_from(proxy: Proxy) -> None:
 
 def test_python_clients_are_spread_and_answered(proxy: Proxy) -> None:
     for _ in range(3):
-        client = Client(f"{proxy.outside}/", verbose=False)
+        client = Client(f"{proxy.outside}/", verbose=False, httpx_kwargs={"timeout": LAST_NET})
         assert len(client.predict("It was", 5, 1.0, 0, 1, api_name="/generate")["int8"]["words"]) == 5
         assert client.src.rstrip("/") == proxy.outside
         assert len(proxy.replicas_of(client.cookies["lmdemo"])) == 1
@@ -318,7 +319,7 @@ def test_python_clients_are_spread_and_answered(proxy: Proxy) -> None:
 def test_runs_are_counted_by_the_visitors_own_address(proxy: Proxy) -> None:
     cookie = {"lmdemo": proxy.cookie_for(proxy.replicas[0])}
     crowd, another = (
-        httpx.Client(transport=httpx.HTTPTransport(local_address=address), cookies=cookie, timeout=60)
+        httpx.Client(transport=httpx.HTTPTransport(local_address=address), cookies=cookie, timeout=LAST_NET)
         for address in ("127.0.0.2", "127.0.0.3")
     )
     target = f"{proxy.outside}/gradio_api/call/generate"

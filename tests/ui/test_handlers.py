@@ -20,6 +20,7 @@ from lmdemo.measured import Evaluation
 from lmdemo.server.service import Request, Service
 from lmdemo.ui import evaluate, generate, race, texts
 from threads import in_a_thread
+from waiting import LAST_NET
 
 Answer = TypeVar("Answer")
 RUN = "?prompt=It+was&words=5&temperature=.5&seed=2&variants=int8,int4-embedding"
@@ -187,7 +188,7 @@ def test_fp32_alone_is_measured_too(service: Service) -> None:
 def test_the_whole_texts_passages_are_shown_when_they_are_there(
     service: Service, bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluation, whole = service.lab.evaluation.result(timeout=120), Future()
+    evaluation, whole = service.lab.evaluation.result(timeout=LAST_NET), Future()
     monkeypatch.setattr(Lab, "whole", whole)
     monkeypatch.setattr(Evaluation, "sound", True)
     early = evaluate.again(service, evaluation, False)
@@ -208,7 +209,7 @@ def test_the_whole_texts_passages_are_shown_when_they_are_there(
 def test_a_page_that_came_too_early_gets_the_first_results_when_they_are_there(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, late = service.lab.evaluation.result(timeout=120), Future()
+    ready, late = service.lab.evaluation.result(timeout=LAST_NET), Future()
     monkeypatch.setattr(Lab, "evaluation", late)
     monkeypatch.setattr("lmdemo.ui.events.FIRST_WAIT", 0)
     early = finish(evaluate.arrive(service, "http://host/"))
