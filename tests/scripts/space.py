@@ -109,7 +109,7 @@ def start(folder: Path, python: str, home: Path, **hardware: str) -> None:
 def list_tools(python: str, address: str) -> list[str]:
     """The names of the tools that the protocol's own client is offered."""
     agent = [python, ROOT / "tests" / "support" / "mcp_agent.py", address]
-    answer = subprocess.run(agent, input="{}\n", capture_output=True, text=True, check=True, timeout=60)
+    answer = subprocess.run(agent, input="{}\n", capture_output=True, text=True, check=True)
     return [tool["name"] for tool in json.loads(answer.stdout)["tools"]]
 
 
