@@ -8,6 +8,8 @@ result. It knows nothing of what is computed.
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,10 +20,14 @@ ROWS = 100  # of a decoder's product done at a time when reading
 TRIALS = 7  # of each way; the median counts
 MOST = 21  # of each, where after so many it is not clear yet which is fastest
 CLEAR = 0.75  # of the trials that the fastest wins against each other way
+FEWEST, ENOUGH = 3, 0.5  # trials of each, where these took so many seconds: what takes long varies less
 ROUNDING = 1e-5  # of the greatest number in an output; 8-bit integers that differ by one somewhere lie beyond it
 
 Decode = Callable[[Tensor, Tensor], Tensor]  # rows (n, nhid) of a window (T, nhid), the window -> logits (n, ntoken)
 Way = TypeVar("Way", bound=Callable)
+
+# called before each call of a way that is tried; what it raises ends the choice there
+_before_call: ContextVar[Callable[[], None]] = ContextVar("before_call", default=lambda: None)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,16 @@ class Choice:
     work: str
     chosen: str
     seconds: Mapping[str, float]  # median of one call, by way; "stock" is PyTorch's own
+
+
+@contextmanager
+def interruptible(pause: Callable[[], None]) -> Iterator[None]:
+    """While what is chosen within, by the thread that calls, can be ended: by what `pause` raises between two calls."""
+    token = _before_call.set(pause)
+    try:
+        yield
+    finally:
+        _before_call.reset(token)
 
 
 def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
@@ -47,12 +63,15 @@ def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0
 def same(ways: Mapping[str, Way], *example: object) -> dict[str, Way]:
     """The first of the ways, and the others whose output on the example is its output to rounding."""
     (first, stock), *others = ways.items()
+    pause = _before_call.get()
+    pause()
     expected = list(_tensors(stock(*example)))
-    return {first: stock} | {
-        name: way
-        for name, way in others
-        if all(_equal(one, other) for one, other in zip(expected, _tensors(way(*example)), strict=True))
-    }
+    taken = {first: stock}
+    for name, way in others:
+        pause()
+        if all(_equal(one, other) for one, other in zip(expected, _tensors(way(*example)), strict=True)):
+            taken[name] = way
+    return taken
 
 
 class RowsDecoder:
@@ -106,21 +125,24 @@ def pieces(length: int) -> Iterator[slice]:
 
 
 def _median_seconds(ways: Mapping[str, Callable], example: tuple[object, ...], others: int) -> dict[str, float]:
-    """Of a call of each way, in turns, until the fastest wins clearly or as often as is worth while.
+    """Of a call of each way, in turns, until the fastest wins clearly or as often, or as long, as is worth while.
 
     On a machine that does something else meanwhile, a few trials are as good as a coin between ways that are close.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    elsewhere = torch.zeros(max(1, others // 4))
+    elsewhere, pause = torch.zeros(max(1, others // 4)), _before_call.get()
     for way in ways.values():
+        pause()
         way(*example)  # a warm-up
     for trial in range(1, MOST + 1):
         for name, way in ways.items():
+            pause()
             elsewhere.max()
             began = time.perf_counter()
             way(*example)
             seconds[name].append(time.perf_counter() - began)
-        if trial % TRIALS == 0 and is_clear(seconds):
+        spent = sum(map(sum, seconds.values()))
+        if (trial % TRIALS == 0 and is_clear(seconds)) or (trial >= FEWEST and spent >= ENOUGH):
             break
     return _medians(seconds)
 

@@ -1,5 +1,6 @@
 """fp32-packed: the pieces of packed.py, or a kernel of our own where one could be built; the faster (ways.py)."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ from lmdemo.fp32lm import Fp32LM, Fp32LMRunner
 from lmdemo.inference import PackedRunner, Runner
 from lmdemo.model import LSTMModel
 from lmdemo.packed import PackedLSTMModel
-from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Runs, Ways
+from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Found, Runs
 
 PIECES = "in pieces"  # the way beside the modules and the kernel
 
@@ -19,25 +20,33 @@ class PackedFp32Model(PackedLSTMModel):
 
     def __init__(self, model: LSTMModel) -> None:
         super().__init__(model)
-        self.problem = ""  # why there is no kernel; known when the ways are
-        self.held_by_ways: int | None = 0  # bytes that the kernel has copied
-        self.whole = ChosenWays("fp32", model.config.ntoken, self._find_ways)
+        pieces = copy.copy(self)  # the same modules and pieces, and not this, which holds the ways
+        self.whole = ChosenWays("fp32", model.config.ntoken, partial(_find_ways, pieces))
 
     @property
     def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far: of pieces, and of the whole."""
         return *super().chosen_ways, *self.whole.chosen_ways
 
+    @property
+    def problem(self) -> str:
+        """Why there is no kernel; known when the ways are."""
+        return self.whole.problem
+
+    @property
+    def held_by_ways(self) -> int | None:
+        """Bytes that the kernel has copied."""
+        return self.whole.held
+
     def start(self) -> ChosenRunner:
         """A runner, with the hidden state of a text's beginning."""
         return self.whole.start()
 
-    def _find_ways(self) -> Ways:
-        ways: dict[str, Callable[[], Runs]] = {MODULES: partial(Runner, self), PIECES: partial(PackedRunner, self)}
-        found = compiled()
-        self.problem = found.problem
-        if found.library is not None:
-            lm = Fp32LM(self, found.library)
-            self.held_by_ways = lm.bytes
-            ways[KERNEL] = partial(Fp32LMRunner, lm)
-        return ways
+
+def _find_ways(pieces: PackedLSTMModel) -> Found:
+    ways: dict[str, Callable[[], Runs]] = {MODULES: partial(Runner, pieces), PIECES: partial(PackedRunner, pieces)}
+    found = compiled()
+    if found.library is None:
+        return Found(ways, found.problem)
+    lm = Fp32LM(pieces, found.library)
+    return Found(ways | {KERNEL: partial(Fp32LMRunner, lm)}, held=lm.bytes)

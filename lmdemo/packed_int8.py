@@ -17,7 +17,7 @@ from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder
 from lmdemo.int8lm import Int8LM, Int8LMRunner
 from lmdemo.memory import Growth
 from lmdemo.model import LSTMModel
-from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Runs, Ways
+from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Found, Runs
 
 OPERATORS = "torch's operators"  # the way beside the modules and the kernel
 
@@ -29,9 +29,7 @@ class PackedInt8Model(nn.Module):
         super().__init__()
         self.config = model.config
         self.drop, self.encoder, self.rnn, self.decoder = model.drop, model.encoder, model.rnn, model.decoder
-        self.problem = ""  # why there is no kernel; known when the ways are
-        self.held_by_ways: int | None = 0  # bytes of the copies that its ways have of the weights
-        self.whole = ChosenWays("int8", model.config.ntoken, self._find_ways)
+        self.whole = ChosenWays("int8", model.config.ntoken, partial(_find_ways, model))
 
     forward = LSTMModel.forward
     init_hidden = LSTMModel.init_hidden
@@ -41,24 +39,34 @@ class PackedInt8Model(nn.Module):
         """What was chosen so far."""
         return self.whole.chosen_ways
 
+    @property
+    def problem(self) -> str:
+        """Why there is no kernel; known when the ways are."""
+        return self.whole.problem
+
+    @property
+    def held_by_ways(self) -> int | None:
+        """Bytes of the copies that its ways have of the weights."""
+        return self.whole.held
+
     def start(self) -> ChosenRunner:
         """A runner, with the hidden state of a text's beginning."""
         return self.whole.start()
 
-    def _find_ways(self) -> Ways:
-        growth = Growth()
-        ways: dict[str, Callable[[], Runs]] = {
-            MODULES: partial(Runner, self),
-            OPERATORS: partial(QuantizedRunner, self, int8_rows_decoder(self)),
-        }
-        grown, copied = growth.read(), 0
-        found = compiled()
-        self.problem = found.problem
-        if found.library is not None:
-            try:
-                lm = Int8LM(self, found.library)
-                ways[KERNEL], copied = partial(Int8LMRunner, lm), lm.bytes
-            except VariantError as error:
-                self.problem = str(error)
-        self.held_by_ways = None if grown is None else grown + copied
-        return ways
+
+def _find_ways(model: nn.Module) -> Found:
+    growth = Growth()
+    ways: dict[str, Callable[[], Runs]] = {
+        MODULES: partial(Runner, model),
+        OPERATORS: partial(QuantizedRunner, model, int8_rows_decoder(model)),
+    }
+    grown, copied = growth.read(), 0
+    found = compiled()
+    problem = found.problem
+    if found.library is not None:
+        try:
+            lm = Int8LM(model, found.library)
+            ways[KERNEL], copied = partial(Int8LMRunner, lm), lm.bytes
+        except VariantError as error:
+            problem = str(error)
+    return Found(ways, problem, None if grown is None else grown + copied)

@@ -6,6 +6,7 @@ before it is needed. It knows nothing of what the ways are.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -35,15 +36,42 @@ class Runs(Protocol):
 Ways = Mapping[str, Callable[[], Runs]]  # each begins a text
 
 
-class ChosenWays:
-    """The ways of running one model, and which of them was chosen for how many words."""
+@dataclass(frozen=True)
+class Found:
+    """The ways that there are of running one model, the first the modules'."""
 
-    def __init__(self, work: str, ntoken: int, find: Callable[[], Ways]) -> None:
-        """`work` names the model in what is said of the ways chosen; `find` gives the ways, the first the modules'."""
+    ways: Ways
+    problem: str = ""  # why there is no kernel
+    held: int | None = 0  # bytes of the copies that they have of the weights; None where they cannot be told
+
+
+class ChosenWays:
+    """The ways of running one model, and which of them was chosen for how many words.
+
+    The model holds these. So nothing here may hold the model, but only what is in it: else its weights would stay
+    until the collector of circles comes.
+    """
+
+    def __init__(self, work: str, ntoken: int, find: Callable[[], Found]) -> None:
+        """`work` names the model in what is said of the ways chosen."""
         self._work, self._ntoken = work, ntoken
-        self.ways: Once[Ways] = Once(find)
+        self._find: Once[Found] = Once(find)
         self._choosing = threading.Lock()
         self._chosen: dict[int, Choice] = {}
+
+    def ways(self) -> Ways:
+        """All of them; found now, if they are not yet."""
+        return self._find().ways
+
+    @property
+    def problem(self) -> str:
+        """Why there is no kernel, once that is known."""
+        return self._find.made.problem if self._find.made else ""
+
+    @property
+    def held(self) -> int | None:
+        """Bytes of the copies of the weights, once there are any; None where they cannot be told."""
+        return self._find.made.held if self._find.made else 0
 
     @property
     def chosen_ways(self) -> tuple[Choice, ...]:

@@ -1,5 +1,6 @@
 """Of several ways the clock chooses one, and only among those that give the same numbers."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 import lmdemo
 from lmdemo import choosing
-from lmdemo.choosing import MOST, ROWS, TRIALS, RowsDecoder, choose, is_clear, pieces
+from lmdemo.choosing import FEWEST, MOST, ROWS, TRIALS, RowsDecoder, choose, interruptible, is_clear, pieces
 from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder, runner
 from lmdemo.packed import PackedLSTMModel, sample_run
 
@@ -57,6 +58,7 @@ def test_it_is_tried_on_until_it_is_clear_but_not_for_ever(
     clear_after: int, trials: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "is_clear", lambda seconds: len(seconds["stock"]) >= clear_after)
+    monkeypatch.setattr(choosing, "ENOUGH", math.inf)
     calls = []
 
     def work(x: Tensor) -> Tensor:
@@ -65,6 +67,31 @@ def test_it_is_tried_on_until_it_is_clear_but_not_for_ever(
 
     choose("work", {"stock": work}, torch.ones(3))
     assert len(calls) == 2 + trials  # one for what is right, one to warm up
+
+
+def test_what_takes_long_is_tried_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH", 0.0)
+    calls = []
+    choose("work", {"stock": lambda x: calls.append(x) or x}, torch.ones(3))
+    assert len(calls) == 2 + FEWEST
+
+
+@pytest.mark.parametrize("after", range(2 + FEWEST))
+def test_a_choice_ends_before_the_next_call_where_a_pause_says_so(after: int) -> None:
+    class EndedError(Exception):
+        pass
+
+    calls = []
+
+    def pause() -> None:
+        if len(calls) == after:
+            raise EndedError
+
+    with pytest.raises(EndedError), interruptible(pause):
+        choose("work", {"stock": lambda x: calls.append(x) or x}, torch.ones(3))
+    assert len(calls) == after
+    choose("work", {"stock": lambda x: calls.append(x) or x}, torch.ones(3))
+    assert len(calls) > after  # outside it nothing is asked
 
 
 @pytest.mark.parametrize(
