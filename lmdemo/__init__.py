@@ -9,7 +9,10 @@ from lmdemo.inspecting import Inspection, inspect
 from lmdemo.model import LSTMModel, ModelConfig
 from lmdemo.own_text import TextReading, read_text
 from lmdemo.rounding import round_weights
+from lmdemo.shape import Shape
+from lmdemo.shaping import ShapeRun, measure_shape
 from lmdemo.size import serialized_size, sizes
+from lmdemo.sweeping import Sweep, sweep
 from lmdemo.text import Vocabulary
 from lmdemo.variants import VARIANTS, build_variants
 
@@ -28,6 +31,9 @@ __all__ = [
     "LmdemoError",
     "ModelConfig",
     "Sensitivity",
+    "Shape",
+    "ShapeRun",
+    "Sweep",
     "TextReading",
     "TrainingError",
     "VariantError",
@@ -38,10 +44,12 @@ __all__ = [
     "generate",
     "inspect",
     "load_checkpoint",
+    "measure_shape",
     "read_text",
     "round_weights",
     "save_checkpoint",
     "sensitivity",
     "serialized_size",
     "sizes",
+    "sweep",
 ]

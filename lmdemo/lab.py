@@ -26,8 +26,11 @@ from lmdemo.once import Once
 from lmdemo.own_text import TextReading, measure, take_text
 from lmdemo.prompts import prompts
 from lmdemo.roofline import Limit, Meter
+from lmdemo.shape import Shape
+from lmdemo.shaping import ShapeRun, measure_shape
 from lmdemo.simulation import Simulation
 from lmdemo.size import Size, sizes
+from lmdemo.sweeping import Sweep, sweep
 from lmdemo.turns import Turns
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL, available, build_variants
 
@@ -199,6 +202,14 @@ class Lab:
     def evaluate_defaults(self) -> Iterator[Evaluation]:
         """As `evaluate`: what a visitor finds."""
         return self.evaluate(self.default_tokens, variants=self._default_measured)
+
+    def measure_shape(self, shape: Shape, pause: Pause = go_on) -> Iterator[ShapeRun]:
+        """A model of that shape, made up; as in `lmdemo.measure_shape`."""
+        return self._turns.take(measure_shape(shape, pause))
+
+    def sweep(self, pause: Pause = go_on) -> Iterator[Sweep]:
+        """From which width on int8 pays; as in `lmdemo.sweep`."""
+        return self._turns.take(sweep(pause=pause))
 
     def weigh_first(self) -> dict[str, Size]:
         """The sizes of the tutorial's two variants, which are built; `sizes` has to build all."""

@@ -30,9 +30,7 @@ class Size:
 
 def serialized_size(model: nn.Module) -> int:
     """Bytes of `torch.save(model.state_dict())`."""
-    buffer = io.BytesIO()
-    torch.save(model.state_dict(), buffer)
-    return buffer.tell()
+    return _saved(model.state_dict())
 
 
 def sizes(models: Mapping[str, nn.Module]) -> dict[str, Size]:
@@ -50,6 +48,22 @@ def sizes(models: Mapping[str, nn.Module]) -> dict[str, Size]:
     }
 
 
+def exact_sizes(models: Mapping[str, nn.Module]) -> dict[str, Size]:
+    """As `sizes`, but of each module what it adds to the file of those before it: these come to the total exactly.
+
+    A matrix that the decoder shares with the embedding is the embedding's.
+    """
+    found: dict[str, Size] = {}
+    for name, model in models.items():
+        state = model.state_dict()
+        encoder = _saved({key: value for key, value in state.items() if key.startswith("encoder.")})
+        without = _saved({key: value for key, value in state.items() if not key.startswith("decoder.")})
+        total = _saved(state)
+        added = {"encoder": encoder, "rnn": without - encoder, "decoder": total - without}
+        found[name] = Size(total, added, ratio=total / next(iter(found.values())).total if found else 1.0)
+    return found
+
+
 def alike(measured: Mapping[str, Size]) -> dict[tuple[str, ...], Size]:
     """The sizes, variants with the same bytes together: a packed one's file is that of its modules."""
     names: dict[tuple[object, ...], tuple[str, ...]] = {}
@@ -57,6 +71,29 @@ def alike(measured: Mapping[str, Size]) -> dict[tuple[str, ...], Size]:
         same = size.total, *size.modules.values(), size.shared
         names[same] = (*names.get(same, ()), name)
     return {together: measured[together[0]] for together in names.values()}
+
+
+class _Counter(io.RawIOBase):
+    """A file that nothing is kept of but its length."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: bytes) -> int:
+        """Count them."""
+        self.bytes += len(data)
+        return len(data)
+
+
+def _saved(state: Mapping[str, object]) -> int:
+    """Bytes that `torch.save` writes of a state dict."""
+    counter = _Counter()
+    torch.save(state, counter)
+    return counter.bytes
 
 
 def _shared(model: nn.Module) -> int:

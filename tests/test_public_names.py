@@ -7,9 +7,9 @@ import lmdemo
 from lmdemo.bench import ROOT
 
 NAMES = """VARIANTS Checkpoint CheckpointError Comparison EvalResult Generation GenerationSettings HubError
-InputError Inspection LSTMModel LmdemoError ModelConfig Sensitivity TextReading TrainingError VariantError Vocabulary
-build_variants compare evaluate generate inspect load_checkpoint read_text round_weights save_checkpoint sensitivity
-serialized_size sizes"""
+InputError Inspection LSTMModel LmdemoError ModelConfig Sensitivity Shape ShapeRun Sweep TextReading TrainingError
+VariantError Vocabulary build_variants compare evaluate generate inspect load_checkpoint measure_shape read_text
+round_weights save_checkpoint sensitivity serialized_size sizes sweep"""
 
 
 def test_the_public_names_are_these() -> None:

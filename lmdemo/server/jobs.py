@@ -22,11 +22,13 @@ from lmdemo.measured import Evaluation
 from lmdemo.memory import give_back
 from lmdemo.own_text import TextReading
 from lmdemo.rounding import MATRICES
+from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import Simulated
+from lmdemo.sweeping import Sweep
 from lmdemo.variants import VARIANTS
 
 log = logging.getLogger(__name__)
-Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection, Simulated, TextReading)
+Snapshot = TypeVar("Snapshot", Generation, Comparison, Evaluation, Inspection, Simulated, TextReading, ShapeRun, Sweep)
 
 LONGEST = 60.0  # seconds a job may take
 LONGEST_RANGE = (1, 3600)
