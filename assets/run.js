@@ -48,11 +48,21 @@ window.lmdemo = (() => {
     block.before(line);
   }
 
+  // The Stop of the run whose line `block` holds: the nearest, where a tab has several.
+  function stopFor(block) {
+    for (let part = block; part; part = part.parentElement) {
+      const button = part.querySelector("button.stop");
+      if (button || part.matches("[role=tabpanel]")) return button;
+    }
+    return null;
+  }
+
   // A line that changes ten times a second is not read out; what it says once a run has ended is, from a region that
   // was there before. That a run begins, or waits in the queue, Gradio says itself; an alert speaks for itself.
   // Escape presses the tab's own Stop while there is something to stop. Of a run that Gradio gave up, since its server is
   // gone, line and texts say so: it clears a run away after its last word, and only one that is stopped before.
-  function followRun(element, props, watch) {
+  // A run that is not `kept` in the address does not begin again when the page is reloaded.
+  function followRun(element, props, watch, kept) {
     const region = document.createElement("div");
     region.className = "unseen";
     region.setAttribute("role", "status");
@@ -65,9 +75,9 @@ window.lmdemo = (() => {
     });
     const block = element.closest(".block");
     const tab = () => block.closest("[role=tabpanel]");
-    const stop = () => tab()?.querySelector("button.stop");
+    const stop = () => stopFor(block);
     const underWay = () => block.querySelector(".under-way, .progress-text") !== null;
-    const own = ownsAddress(element);
+    const own = kept && ownsAddress(element);
     const again = new URLSearchParams(location.search).get("run") === "1";
     if (own && again && history.state?.lmdemoRun === block.id) tellInterrupted(block);
     let [before, stopping, broken] = [false, false, false];
@@ -86,7 +96,7 @@ window.lmdemo = (() => {
       }
     };
     tab()?.addEventListener("click", ({ target }) => {
-      if (target.closest("button.stop")) stopping = true;
+      if (target.closest("button.stop") === stop()) stopping = true;
     });
     new MutationObserver(look).observe(block, { childList: true, subtree: true, attributeFilter: ["class"] });
     requestAnimationFrame(look);
@@ -94,6 +104,12 @@ window.lmdemo = (() => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
       if (block.offsetParent !== null && underWay()) stop().click();
     });
+  }
+
+  // A text that is longer than it may be stays here: its length goes instead, which is refused.
+  function shortEnough({ most }, text) {
+    const { length } = [...text]; // an emoji is one character
+    return [length > most ? length : text];
   }
 
   // The inputs as they came, once the page has cleared a cancelled run away: until then an update of it may still come.
@@ -108,5 +124,5 @@ window.lmdemo = (() => {
     });
   }
 
-  return { ...window.lmdemo, keepRun, followRun, afterRun };
+  return { ...window.lmdemo, keepRun, followRun, shortEnough, afterRun };
 })();

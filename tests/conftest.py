@@ -107,12 +107,17 @@ def may_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the app at `address` says."""
+    return tmp_path_factory.mktemp("app") / "log"
+
+
+@pytest.fixture(scope="session")
+def address(app_log: Path) -> Iterator[str]:
     """The real app in a process of its own; whatever the tests ask of it, no traceback may come to its log."""
-    log = tmp_path_factory.mktemp("app") / "log"
-    with running_app(log=log) as (_, address, _):
+    with running_app(log=app_log) as (_, address, _):
         yield address
-    assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
+    assert "Traceback" not in app_log.read_text(encoding="utf-8"), app_log.read_text(encoding="utf-8")
 
 
 def pytest_unconfigure() -> None:

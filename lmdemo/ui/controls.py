@@ -39,9 +39,13 @@ def attribution() -> gr.HTML:
     return gr.HTML(line, js_on_load=script, elem_id="attribution")
 
 
-def run_line(value: str, elem_id: str) -> gr.HTML:
-    """The line that says how a run goes: read out when it has ended, and Escape stops the run."""
-    return gr.HTML(value, elem_id=elem_id, js_on_load="lmdemo.followRun(element, props, watch)")
+def run_line(value: str, elem_id: str, kept: bool = True) -> gr.HTML:
+    """The line that says how a run goes: read out when it has ended, and Escape stops the run.
+
+    `kept` is whether the run is in the page's address, and so begins again when the page is reloaded.
+    """
+    script = f"lmdemo.followRun(element, props, watch, {json.dumps(kept)})"
+    return gr.HTML(value, elem_id=elem_id, js_on_load=script)
 
 
 def explained(elem_id: str) -> gr.HTML:
@@ -101,6 +105,11 @@ def keeps_run(tab: str, asks: Mapping[str, object], line: gr.HTML) -> str:
         line: of the run, see `run_line`.
     """
     return _script("keepRun", ours=query.NAMES, tab=tab, names=list(asks), line=line.elem_id)
+
+
+def short_enough(most: int) -> str:
+    """The script of a run on a text: of one that is longer than it may be only the length leaves the page."""
+    return _script("shortEnough", most=most)
 
 
 def stops(button: gr.Button, runs: Sequence[Dependency], line: gr.HTML, **then: object) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import gradio as gr
+from markupsafe import Markup
 
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW, token_range
@@ -239,17 +240,11 @@ def _so_far(last: Evaluation) -> str:
 def draw(snapshot: Evaluation) -> Update:
     """A snapshot in all views; chart and table stay while what they show does not change."""
     comparison, run = snapshot.comparison, snapshot.fidelity
-    read = comparison.results[comparison.baseline].tokens
+    line = progress(snapshot)
     if snapshot.final:
         cost = closeness.verdict(run) or prose.loss_verdict(comparison)
         speed = f"{prose.speed_verdict(comparison)}\n{writing.verdict(snapshot.writing)}"
         line = markup.status(speed, f"{cost} {prose.why(comparison, snapshot.limits)}")
-    elif run is not None:
-        line = markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
-    elif snapshot.writing:
-        line = markup.status(f"Reading is timed. Written by each: {snapshot.writing.words:,} words.", under_way=True)
-    else:
-        line = markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
     doubts = doubt(snapshot.unknown_share), prose.doubts(snapshot)
     update = {
         "card": ship.card(snapshot),
@@ -271,6 +266,17 @@ def draw(snapshot: Evaluation) -> Update:
         update["dots"] = passage_dots(run) if compared else None
         update["course"] = kl_course(run, snapshot.texts) if compared else None
     return update
+
+
+def progress(snapshot: Evaluation) -> Markup:
+    """The line of a run that is under way."""
+    comparison, run = snapshot.comparison, snapshot.fidelity
+    if run is not None:
+        return markup.status(f"Timed. Compared word by word: {run.read:,} of {run.tokens:,}.", under_way=True)
+    if snapshot.writing:
+        return markup.status(f"Reading is timed. Written by each: {snapshot.writing.words:,} words.", under_way=True)
+    read = comparison.results[comparison.baseline].tokens
+    return markup.status(f"{read:,} of {comparison.tokens:,} words read.", f"Window {comparison.window}.", True)
 
 
 def _handing_out(there: bool) -> Update:

@@ -42,7 +42,7 @@ def build_page(service: Service) -> gr.Blocks:
             with gr.Tab("Evaluate", id="evaluate"):
                 measuring = evaluate.build(service, to_measure)
             with gr.Tab("Your model", id="model"):
-                your_model.build()
+                your_model.build(service)
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
                 snippet = embed.build(service, about_tab, here, writing, measuring)
