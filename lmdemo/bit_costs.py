@@ -21,6 +21,7 @@ from lmdemo.rounding import (
     bytes_saved,
     kind_of,
     rounded_weights,
+    stored_bytes,
     with_weights,
 )
 
@@ -38,7 +39,8 @@ class Cost:
     fp32_perplexity: float
     perplexity: float
     kl: float  # KL(fp32 ‖ rounded), nats a word
-    saved: int  # bytes of the weights in fp32 less those with the rounded ones packed
+    saved: int  # bytes of the matrices in fp32 less those with the rounded ones packed
+    fp32_bytes: int  # of the matrices
 
 
 @dataclass(frozen=True)
@@ -132,4 +134,5 @@ def _cost(model: LSTMModel, rounding: Rounding, base: Fidelity, found: Fidelity)
         perplexity=found.perplexity.value,
         kl=found.kl.value,
         saved=bytes_saved(model, rounding),
+        fp32_bytes=stored_bytes(model),
     )

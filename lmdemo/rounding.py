@@ -151,15 +151,18 @@ def bytes_saved(model: LSTMModel, rounding: Rounding) -> int:
 
     A matrix that embedding and decoder share is stored once, until one of the two is rounded and the other not.
     """
-    before = after = 0
+    after = 0
     for name, weight in matrices_of(model).items():
         chosen = kind_of(name) in rounding.matrices
         shared = model.tied and name == DECODER
-        if not shared:
-            before += weight.nbytes
         if not shared or chosen != ("embedding" in rounding.matrices):
             after += packed_bytes(weight, rounding) if chosen else weight.nbytes
-    return before - after
+    return stored_bytes(model) - after
+
+
+def stored_bytes(model: LSTMModel) -> int:
+    """Bytes of the matrices in fp32, each stored once."""
+    return sum(weight.nbytes for name, weight in matrices_of(model).items() if not (model.tied and name == DECODER))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Simulated:
     """A snapshot of one rounding: the texts first, then what it costs; the last one is `final`."""
 
     rounding: Rounding
+    row: RoundedRow | None  # the row that was asked for
     generation: Generation  # of fp32 and `ROUNDED`
     cost: Cost | None  # None until it is known
     costs: Sensitivity | None  # of all roundings, as far as they are known
@@ -87,9 +88,25 @@ class Simulation:
             self._ended.set()
             give_back()
 
-    def run(self, settings: GenerationSettings, rounding: Rounding, pause: Pause = go_on) -> Iterator[Simulated]:
-        """fp32 and the model rounded writing, as in `lmdemo.generate`, and then what the rounding costs; snapshots."""
-        return self._turns.take(self._steps(settings, rounding, pause))
+    def run(
+        self,
+        settings: GenerationSettings,
+        rounding: Rounding,
+        place: tuple[object, object] | None = None,
+        pause: Pause = go_on,
+    ) -> Iterator[Simulated]:
+        """fp32 and the model rounded writing, as in `lmdemo.generate`, and then what the rounding costs; snapshots.
+
+        Args:
+            settings: of the texts.
+            rounding: of the model beside fp32.
+            place: the name of a matrix and the row of it to tell of, as `round_row` takes them.
+            pause: called between pieces of some milliseconds; what it raises ends the run there.
+
+        Raises:
+            InputError: with the first snapshot, for a place that is none.
+        """
+        return self._turns.take(self._steps(settings, rounding, place, pause))
 
     def row(self, name: object, row: object, rounding: Rounding) -> RoundedRow:
         """What `rounding` does to a row of one matrix, as `round_row`.
@@ -100,21 +117,24 @@ class Simulation:
         with self._turns.turn:
             return round_row(self._checkpoint.model, name, row, rounding)
 
-    def _steps(self, settings: GenerationSettings, rounding: Rounding, pause: Pause) -> Iterator[Simulated]:
+    def _steps(
+        self, settings: GenerationSettings, rounding: Rounding, place: tuple[object, object] | None, pause: Pause
+    ) -> Iterator[Simulated]:
         model = self._checkpoint.model
         pause()
+        row = round_row(model, *place, rounding) if place else None
         rounded = with_weights(model, rounded_weights(model, rounding))
         models = {BASELINE: self._baseline, ROUNDED: rounded}
         for generation in write(models, self._checkpoint.vocabulary, settings, pause):
-            yield self._snapshot(rounding, generation)
+            yield self._snapshot(rounding, row, generation)
         if self._known(rounding) is None:
             for cost in cost_of(self._checkpoint, rounding, rounded, pause):
                 if cost is not None:
                     self._alone[rounding] = cost
-                yield self._snapshot(rounding, generation)
+                yield self._snapshot(rounding, row, generation)
 
-    def _snapshot(self, rounding: Rounding, generation: Generation) -> Simulated:
-        return Simulated(rounding, generation, self._known(rounding), self._costs)
+    def _snapshot(self, rounding: Rounding, row: RoundedRow | None, generation: Generation) -> Simulated:
+        return Simulated(rounding, row, generation, self._known(rounding), self._costs)
 
     def _known(self, rounding: Rounding) -> Cost | None:
         found = self._costs.cost(rounding) if self._costs else None

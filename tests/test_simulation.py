@@ -102,4 +102,4 @@ def test_a_run_that_is_left_ends_between_pieces(simulated: Simulation) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        next(simulated.run(SETTINGS, Rounding(3), pause))
+        next(simulated.run(SETTINGS, Rounding(3), pause=pause))

@@ -115,6 +115,7 @@ def _cost(cost: Cost) -> dict:
         "perplexity": cost.perplexity,
         "kl": cost.kl,
         "bytes_saved": cost.saved,
+        "fp32_bytes": cost.fp32_bytes,
         "tokens": cost.tokens,
         "fp32_perplexity": cost.fp32_perplexity,
     }

@@ -155,11 +155,11 @@ class Endpoints:
 
         It is a simulation: weights are rounded, all else stays in fp32, so it tells nothing of speed. The answer has,
         for fp32 and for rounded, text, words and choices, as the answer of generate; first_difference; then cost:
-        perplexity, kl, the Kullback-Leibler divergence from fp32 in nats a word, and bytes_saved, by which the weights
-        would shrink, on so many tokens of the test text, where fp32 has fp32_perplexity. curves has the same of all
-        matrices rounded, a list for one scale a tensor and one for one a row, by bits; alone that of one matrix rounded
-        as asked, the one that hurts most first. Both grow while they are measured behind the app. cost is null until
-        it is known.
+        perplexity and kl, the Kullback-Leibler divergence from fp32 in nats a word, on so many tokens of the test text,
+        where fp32 has fp32_perplexity; bytes_saved, by which the weights would shrink, of fp32_bytes. curves has the
+        same of all matrices rounded, a list for one scale a tensor and one for one a row, by bits; alone that of one
+        matrix rounded as asked, the one that hurts most first. Both grow while they are measured behind the app. cost
+        is null until it is known.
 
         Args:
             bits: Of a weight, 2 to 8.
@@ -181,7 +181,7 @@ class Endpoints:
     ) -> Iterator[Simulated]:
         simulation = self._service.lab.simulation
         simulation.start()
-        return simulation.run(GenerationSettings(**fields), Rounding(bits, per_row, matrices), pause)
+        return simulation.run(GenerationSettings(**fields), Rounding(bits, per_row, matrices), pause=pause)
 
     def _read_text(self, text: object, pause: Pause) -> Iterator[TextReading]:
         return self._service.lab.read_text(text, TUTORIAL, pause)

@@ -10,13 +10,14 @@ from lmdemo.evaluation import check_slice
 from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
+from lmdemo.rounding import Rounding
 from lmdemo.server.service import Service
-from lmdemo.ui import evaluate, generate, markup, query
+from lmdemo.ui import bits, evaluate, generate, markup, query
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
-SHOWN = {"Texts": "texts", "Tiles": "tiles", "Size": "size", "Evaluate": "evaluate", "All tabs": None}
+SHOWN = {"Texts": "texts", "Tiles": "tiles", "Size": "size", "Evaluate": "evaluate", "Bits": "bits", "All tabs": None}
 THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
 
 HOW = """
@@ -51,7 +52,12 @@ COMPONENT_SNIPPET = Markup("""<gradio-app src="{embedded}"{theme} container="fal
 
 
 def build(
-    service: Service, tab: gr.Tab, address: gr.HTML, writing: generate.Parts, measuring: evaluate.Parts
+    service: Service,
+    tab: gr.Tab,
+    address: gr.HTML,
+    writing: generate.Parts,
+    measuring: evaluate.Parts,
+    rounding: bits.Parts,
 ) -> dict[str, object]:
     """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes.
 
@@ -67,6 +73,7 @@ def build(
     set_now = {"address": address, "shown": shown, "way": way, "theme": theme, **writing.controls}
     set_now |= {"guess": writing.guess, "tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
     set_now["measured"] = measuring.controls["variants"]
+    set_now |= rounding.controls
     writes = {**named(partial(draw, service), set_now, {"wrong": wrong, "code": code}), **QUICK, **AS_SENT}
     # a choice that comes while the one before it is answered is not lost
     gr.on([tab.select, shown.input, way.input, theme.input], **writes, trigger_mode="always_last")
@@ -91,6 +98,9 @@ def _asked(
     tokens: object,
     window: object,
     measured: object,
+    bits: object,
+    scale: object,
+    matrices: object,
     **settings: object,
 ) -> dict[str, str]:
     """The parameters for the whole page as it is set now, on the tab of an exhibit; what they ask for runs at once."""
@@ -103,6 +113,9 @@ def _asked(
             length, width = check_slice(tokens, window, lab.available_tokens)
             names = some_of("Variants", measured, lab.variants)
             return query.EvaluateQuery(length, width, names, run=True).parameters()
+        case "bits":
+            rounding = Rounding(bits, query.per_row(scale), matrices)
+            return query.BitsQuery(rounding, GenerationSettings(**settings)).parameters()
     return {"tab": query.VIEWS[view]}
 
 

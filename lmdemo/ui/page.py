@@ -11,7 +11,7 @@ from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
-from lmdemo.ui import about, api, embed, evaluate, generate, markup, prose, query, size, tiles, your_model
+from lmdemo.ui import about, api, bits, embed, evaluate, generate, markup, prose, query, size, tiles, your_model
 from lmdemo.ui.controls import attribution, page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
@@ -30,7 +30,7 @@ def build_page(service: Service) -> gr.Blocks:
         here = page_address()
         # A change starts a run that the address asks for. Components, since a State tells of a change through the
         # queue only; outside the tabs, since what lies in a tab that was never opened tells nothing.
-        to_write, to_measure = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(2))
+        to_write, to_measure, to_round = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(3))
         gr.HTML(HEADER, elem_id="top")
         three, watch = tiles.build(service)
         pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
@@ -41,11 +41,13 @@ def build_page(service: Service) -> gr.Blocks:
                 sizes = size.build()
             with gr.Tab("Evaluate", id="evaluate"):
                 measuring = evaluate.build(service, to_measure)
+            with gr.Tab("Bits", id="bits") as bits_tab:
+                rounding = bits.build(service, bits_tab, to_round, writing.controls)
             with gr.Tab("Your model", id="model"):
                 your_model.build(service)
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
-                snippet = embed.build(service, about_tab, here, writing, measuring)
+                snippet = embed.build(service, about_tab, here, writing, measuring, rounding)
         attribution()
         facts = gr.HTML(_facts(lab), elem_id="facts")
         api.build(service)
@@ -53,7 +55,7 @@ def build_page(service: Service) -> gr.Blocks:
         clock = gr.Timer(FOLLOW_INTERVAL, active=False)
         prompt, tokens = writing.controls["prompt"], measuring.controls["tokens"]
         following = {"pull": pull, "clock": clock, "shown": shown, "facts": facts, "tiles": three, **sizes, **explained}
-        following |= {"prompt": prompt, "examples": writing.examples, "tokens": tokens}
+        following |= {"prompt": prompt, "examples": writing.examples, "tokens": tokens, **rounding.offers}
         follow = {**named(partial(_follow, service), {"shown": shown, "prompt": prompt}, following), **QUICK}
         here.input(**named(_open, {"address": here}, {"tabs": tabs}), **QUICK, **AS_SENT)
         tiles.follow(service, here, three, watch)
@@ -64,6 +66,8 @@ def build_page(service: Service) -> gr.Blocks:
             arrived.then(**named(partial(tab.arrive, service), {"address": here}, parts.arrival), **QUICK, **AS_SENT)
             for tab, parts in ((generate, writing), (evaluate, measuring))
         ]
+        # its texts are written with what Generate has by then
+        filled[0].then(**named(partial(bits.arrive, service), {"address": here}, rounding.arrival), **QUICK, **AS_SENT)
         filled[0].then(**snippet)  # of a page that was opened on About
     gradio_queue.install(page, queue_limits.IN_ALL)
     return page
@@ -86,6 +90,7 @@ async def _follow(service: Service, shown: str | None, prompt: object) -> Update
         update["tiles"] = tiles.draw(lab)
     if prompt in EXAMPLES and prompt not in lab.prompts:
         update["prompt"] = lab.prompt
+    update |= bits.offers(lab)
     update |= {"examples": gr.Dataset(**generate.samples(lab)), "tokens": gr.Slider(**evaluate.slice_range(lab))}
     # in a thread that serves nobody else: right after the start many pages may wait for the sizes
     sizes = await asyncio.to_thread(size.draw, lab)

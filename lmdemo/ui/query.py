@@ -14,13 +14,18 @@ from lmdemo.first_results import EXAMPLE_WORDS
 from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import plain_text, some_of
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW
+from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.variants import BASELINE, TUTORIAL
 
-TABS = ("generate", "size", "evaluate", "model", "about")
-VIEWS = {"tiles": "generate", "texts": "generate", "size": "size", "evaluate": "evaluate"}  # an exhibit -> its tab
+TABS = ("generate", "size", "evaluate", "bits", "model", "about")
+# an exhibit -> its tab
+VIEWS = {"tiles": "generate", "texts": "generate", "size": "size", "evaluate": "evaluate", "bits": "bits"}
 WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
 MEASURING = ("tokens", "window")
-NAMES = ("tab", *WRITING, *MEASURING, "variants", "run")  # the parameters of an address
+BITS = 4  # that the Bits tab begins with: one scale a tensor has fallen off its cliff, one a row has not
+ROUNDING = ("bits", "scale", "matrices")
+NAMES = ("tab", *WRITING, *MEASURING, *ROUNDING, "variants", "run")  # the parameters of an address
+SCALES = {False: "tensor", True: "row"}  # by `per_row`: what has a scale of its own
 MOST = 64  # parameters in an address; it has a dozen
 MOST_TEXT = 100_000  # characters in it: a prompt of 2,000 takes at most twelve for each
 
@@ -35,16 +40,7 @@ class GenerateQuery:
 
     def parameters(self) -> dict[str, str]:
         """The parameters that ask for it; `allow_unk` only where it is set."""
-        settings = self.settings
-        fields = {
-            "prompt": settings.prompt,
-            "words": str(settings.words),
-            "temperature": repr(settings.temperature).removesuffix(".0"),
-            "top_k": str(settings.top_k),
-            "seed": str(settings.seed),
-        }
-        unk = {"allow_unk": "1"} if settings.allow_unk else {}
-        return {"tab": "generate", **fields, **unk, **_how(self.variants, self.run)}
+        return {"tab": "generate", **_settings(self.settings), **_how(self.variants, self.run)}
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,21 @@ class EvaluateQuery:
         """The parameters that ask for it."""
         fields = {"tokens": str(self.tokens), "window": str(self.window)}
         return {"tab": "evaluate", **fields, **_how(self.variants, self.run)}
+
+
+@dataclass(frozen=True)
+class BitsQuery:
+    """What an address asks of the Bits tab, which runs at once."""
+
+    rounding: Rounding
+    settings: GenerationSettings | None  # of the texts; None for those that the page has
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters that ask for it."""
+        rounding = self.rounding
+        fields = {"bits": str(rounding.bits), "scale": SCALES[rounding.per_row]}
+        texts = _settings(self.settings) if self.settings else {}
+        return {"tab": "bits", **fields, "matrices": ",".join(rounding.matrices), **texts}
 
 
 def join(address: str, parameters: Mapping[str, str]) -> str:
@@ -107,12 +118,7 @@ def writing(address: object, offered: Collection[str], prompt: str) -> GenerateQ
     query = _query(address)
     if (tab(address) or "generate") != "generate" or not query.keys() & {*WRITING, "variants", "run"}:
         return None
-    given: dict[str, object] = {name: _number(query[name]) for name in WRITING[1:5] if name in query}
-    settings = GenerationSettings(
-        **{"prompt": query.get("prompt", prompt), "words": EXAMPLE_WORDS} | given,
-        allow_unk=_switch("Allow_unk", query.get("allow_unk", "0")),
-    )
-    return GenerateQuery(settings, _variants(query, offered, TUTORIAL), _runs(query))
+    return GenerateQuery(_given(query, prompt), _variants(query, offered, TUTORIAL), _runs(query))
 
 
 def measuring(address: object, offered: Collection[str], available: int) -> EvaluateQuery | None:
@@ -128,6 +134,53 @@ def measuring(address: object, offered: Collection[str], available: int) -> Eval
     window = _number(query["window"]) if "window" in query else DEFAULT_WINDOW
     variants = _variants(query, offered, DEFAULT_MEASURED)
     return EvaluateQuery(*check_slice(tokens, window, available), variants, _runs(query))
+
+
+def rounding(address: object, prompt: str) -> BitsQuery | None:
+    """What the Bits tab is asked for, with `prompt` where it names none; None if it is not to be opened.
+
+    Raises:
+        InputError: a field is out of its range.
+    """
+    query = _query(address)
+    if query.get("view", query.get("tab")) != "bits":
+        return None
+    bits = _number(query["bits"]) if "bits" in query else BITS
+    matrices = [name for name in query["matrices"].split(",") if name] if "matrices" in query else MATRICES
+    asked = Rounding(bits, per_row(query.get("scale", SCALES[False])), matrices)
+    return BitsQuery(asked, _given(query, prompt) if query.keys() & {*WRITING} else None)
+
+
+def per_row(scale: object) -> bool:
+    """What has a scale of its own, a row or a tensor, as `Rounding` takes it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if scale not in tuple(SCALES.values()):
+        raise InputError(f"Scale must be {' or '.join(SCALES.values())}.")
+    return scale == SCALES[True]
+
+
+def _given(query: Mapping[str, str], prompt: str) -> GenerationSettings:
+    """What is to be written; what is left out is as in /generate, but for the prompt and the number of words."""
+    given: dict[str, object] = {name: _number(query[name]) for name in WRITING[1:5] if name in query}
+    return GenerationSettings(
+        **{"prompt": query.get("prompt", prompt), "words": EXAMPLE_WORDS} | given,
+        allow_unk=_switch("Allow_unk", query.get("allow_unk", "0")),
+    )
+
+
+def _settings(settings: GenerationSettings) -> dict[str, str]:
+    """The parameters that ask for a text; `allow_unk` only where it is set."""
+    fields = {
+        "prompt": settings.prompt,
+        "words": str(settings.words),
+        "temperature": repr(settings.temperature).removesuffix(".0"),
+        "top_k": str(settings.top_k),
+        "seed": str(settings.seed),
+    }
+    return fields | ({"allow_unk": "1"} if settings.allow_unk else {})
 
 
 def _how(variants: Collection[str], run: bool) -> dict[str, str]:

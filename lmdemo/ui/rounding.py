@@ -1,9 +1,11 @@
-"""A drawing of what quantization does to weights: some of a row, as fp32 has them and as the integers they become."""
+"""Drawings of what rounding does to weights: some of a row, as fp32 has them and as the integers they become."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 from markupsafe import Markup
 
+from lmdemo.rounding import RoundedRow
 from lmdemo.ui import markup
 from lmdemo.variants import QuantizedWeight
 
@@ -11,6 +13,11 @@ FEW = 6  # weights that are drawn
 REACH = 12  # steps of the scale on either side of 0 that are drawn
 STEP, MIDDLE = 14, 184  # of the drawing, in its own units: between two integers, and where 0 is
 ABOVE, BELOW = 16, 52  # the weights, and the integers under them
+
+MANY = 48  # weights of a row that are drawn on the grid of their integers
+WIDE, HIGH, LEFT = 520, 190, 30  # of that grid, in its own units, and where it begins
+LINES = 9  # of it, at most
+TALL = 70  # of the histogram below
 
 
 def small_ones(row: Sequence[float], scale: float) -> list[float]:
@@ -41,6 +48,118 @@ def draw(row: Sequence[float], weight: QuantizedWeight) -> Markup:
     }
     return Markup('<figure class="rounding">{}<figcaption>{}</figcaption>{}</figure>').format(
         picture, said, markup.table(rows, "The same weights as figures", corner="weight")
+    )
+
+
+LEGEND = Markup(
+    '<p class="note"><svg class="key" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3"/></svg> in fp32'
+    ' <svg class="key" viewBox="0 0 8 8"><rect x="1" y="1" width="6" height="6"/></svg> the integer that it becomes'
+    " · point at a weight, or tap it, for its value and its error</p>"
+)
+
+
+def row(found: RoundedRow, title: str) -> Markup:
+    """The first weights of a row on the grid of their integers, and how often the whole matrix has each integer."""
+    return Markup(
+        '<figure class="rounding"><p class="title">{}: its first {} weights</p>{}{}'
+        '<p class="title">How often {} has each integer</p>{}</figure>'
+    ).format(title, min(MANY, len(found.weights)), LEGEND, _grid(found), found.name, _histogram(found))
+
+
+def _grid(found: RoundedRow) -> Markup:
+    """A column a weight: where it is between the integers, and the integer that it falls on; and all as a table."""
+    steps = [weight / found.scale for weight in found.weights[:MANY]]
+    integers = found.integers[:MANY]
+    reach = max(1.5, *(abs(step) + 0.5 for step in steps), *(abs(integer) + 0.5 for integer in integers))
+    wide, unit = (WIDE - LEFT) / len(steps), HIGH / 2 / reach
+
+    def x(number: int) -> float:
+        return LEFT + wide * (number + 0.5)
+
+    def y(step: float) -> float:
+        return HIGH / 2 - unit * step
+
+    every = max(1, math.ceil(2 * reach / LINES))
+    levels = [level for level in range(-math.floor(reach), math.floor(reach) + 1) if level % every == 0]
+    line = Markup('<line class="tick" x1="{}" x2="{}" y1="{y}" y2="{y}"/><text class="level" x="{}" y="{}">{}</text>')
+    lines = (
+        line.format(LEFT, WIDE, LEFT - 6, f"{y(level) + 4:.1f}", _signed(str(level)), y=f"{y(level):.1f}")
+        for level in levels
+    )
+    fall = Markup(
+        '<line class="fall" x1="{x}" x2="{x}" y1="{above}" y2="{below}"/><circle cx="{x}" cy="{above}" r="2.5"/>'
+        '<rect x="{left}" y="{top}" width="6" height="6"/>'
+    )
+    falls = (
+        fall.format(
+            x=f"{x(number):.1f}",
+            above=f"{y(step):.1f}",
+            below=f"{y(integer):.1f}",
+            left=f"{x(number) - 3:.1f}",
+            top=f"{y(integer) - 3:.1f}",
+        )
+        for number, (step, integer) in enumerate(zip(steps, integers, strict=True))
+    )
+    said = (
+        f"The first {len(steps)} weights of row {found.row:,} of {found.name}, over the integers. Circles: as fp32 has"
+        " them. Squares: the integer that each is rounded to."
+    )
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
+        WIDE, HIGH, said, Markup().join(lines), Markup().join(falls), Markup().join(_told(found, x, wide))
+    )
+
+
+def _told(found: RoundedRow, x: Callable[[int], float], wide: float) -> Iterator[Markup]:
+    """What is said of each weight that is pointed at or tapped, over its whole column."""
+    spot = Markup('<rect class="term" x="{:.1f}" y="0" width="{:.1f}" height="{}" data-meaning="{}"/>')
+    parts = zip(found.weights[:MANY], found.integers, found.errors, strict=False)
+    for number, (weight, integer, error) in enumerate(parts):
+        meaning = (
+            f"Weight {number + 1}: {_signed(f'{weight:.4f}')} becomes the integer {_signed(str(integer))}, which stands"
+            f" for {_signed(f'{integer * found.scale:.4f}')}: an error of {_signed(f'{error:+.4f}')}."
+        )
+        yield spot.format(x(number) - wide / 2, wide, HIGH, meaning)
+
+
+def _histogram(found: RoundedRow) -> Markup:
+    """A bar for each integer that there may be, as high as it is frequent in the whole matrix."""
+    least, most = found.rounding.range
+    integers = range(least, most + 1)
+    total, greatest = sum(found.counts.values()), max(found.counts.values())
+    wide = WIDE / len(integers)
+    bar = Markup(
+        '<rect class="bar" x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"/>'
+        '<rect class="term" x="{left:.2f}" y="0" width="{wide:.2f}" height="{bottom}" data-meaning="{meaning}"/>'
+    )
+    bars = []
+    for place, integer in enumerate(integers):
+        count = found.counts.get(integer, 0)
+        height = max(1.0, TALL * count / greatest) if count else 0.0
+        meaning = f"Integer {_signed(str(integer))}: {count:,} of {total:,} weights, {count / total:.2%}."
+        gap = min(2.0, wide * 0.15)
+        left = wide * place
+        bars.append(
+            bar.format(
+                x=left + gap / 2,
+                y=TALL - height,
+                width=wide - gap,
+                height=height,
+                left=left,
+                wide=wide,
+                bottom=TALL,
+                meaning=meaning,
+            )
+        )
+    label = Markup('<text x="{:.1f}" y="{}">{}</text>')
+    every = max(1, math.ceil(len(integers) / 16)) if len(integers) < 64 else 32
+    labels = (
+        label.format(wide * (place + 0.5), TALL + 14, _signed(str(integer)))
+        for place, integer in enumerate(integers)
+        if integer % every == 0 and abs(integer) < 2 ** (found.rounding.bits - 1)
+    )
+    said = f"How often {found.name} has each of the {len(integers)} integers that there may be."
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        WIDE, TALL + 18, said, Markup().join(bars), Markup().join(labels)
     )
 
 

@@ -17,9 +17,12 @@ LEGEND = Markup(
     '<p class="legend"><span class="other"><mark style="--variant:var(--{0})">word</mark>'
     '<small class="chosen" style="--variant:var(--{1})">other</small></span> {0}’s word, and the choice of {2} there'
     ' <span class="apart">· <span class="own" style="--variant:var(--{1})">tinted</span> {2} on a way of its own'
-    '</span> <span class="hint">· tap a word to see what each model thought there</span>'
-    ' <span class="guess">· a gap is {1}’s choice: guess it, then tap the word or press Enter. After the last comes'
-    " {1}’s own text</span></p>"
+    "</span>{3}</p>"
+)
+POINTING = Markup(
+    ' <span class="hint">· tap a word to see what each model thought there</span>'
+    ' <span class="guess">· a gap is {0}’s choice: guess it, then tap the word or press Enter. After the last comes'
+    " {0}’s own text</span>"
 )
 
 
@@ -47,15 +50,21 @@ def verdict(generation: Generation, before: str = "") -> Markup | str:
     ).format(before, baseline, Markup().join(lines))
 
 
-def side_by_side(generation: Generation, raw: bool, under_way: bool) -> Markup:
-    """All texts, the baseline's first; those of a run that is `under_way` keep the height that they had."""
+def side_by_side(generation: Generation, raw: bool, under_way: bool, simulated: bool = False) -> Markup:
+    """All texts, the baseline's first; those of a run that is `under_way` keep the height that they had.
+
+    Where a model is `simulated` no speed is told, and its words are not to be pointed at.
+    """
     baseline, *others = generation.writings
-    legend = LEGEND.format(baseline, others[0], others[0] if len(others) == 1 else "a variant") if others else ""
-    columns = Markup().join(_column(name, generation, raw) for name in generation.writings)
+    legend = Markup()
+    if others:
+        hint = Markup() if simulated else POINTING.format(others[0])
+        legend = LEGEND.format(baseline, others[0], others[0] if len(others) == 1 else "a variant", hint)
+    columns = Markup().join(_column(name, generation, raw, simulated) for name in generation.writings)
     return Markup('{}<div class="texts{}">{}</div>').format(legend, " under-way" if under_way else "", columns)
 
 
-def _column(name: str, generation: Generation, raw: bool) -> Markup:
+def _column(name: str, generation: Generation, raw: bool, simulated: bool) -> Markup:
     baseline = next(iter(generation.writings))
     return Markup(
         '<section class="text" style="--variant:var(--{name})" aria-label="{name}">'
@@ -63,30 +72,37 @@ def _column(name: str, generation: Generation, raw: bool) -> Markup:
     ).format(
         name=name,
         alone="" if name == baseline else Markup(" <small>left to itself</small>"),
-        rate=prose.rate(generation.writings[name].words_per_second),
-        words=_baseline(generation, raw) if name == baseline else _alone(generation, name, raw),
+        rate="" if simulated else prose.rate(generation.writings[name].words_per_second),
+        words=_baseline(generation, raw, simulated) if name == baseline else _alone(generation, name, raw),
     )
 
 
-def _baseline(generation: Generation, raw: bool) -> Markup:
+def _baseline(generation: Generation, raw: bool, simulated: bool) -> Markup:
     """The prompt, then each word in an element of its own, with what other variants choose in its place.
 
     One word is in the order of Tab, from which the others are reached: the first of those that are chosen otherwise.
+    Of a simulated model's none is: there is nothing to point at.
     """
     baseline = next(iter(generation.writings))
     prompt, pieces = _pieces(generation, baseline, raw)
     chosen = _chosen_otherwise(generation, raw)
-    word = Markup('{}<span data-word="{}"{}>{}</span>{}')
-    marked = Markup('{}<span data-word="{}"{} class="other"><mark>{}</mark>{}</span>{}')
+    word = Markup("{}<span{}>{}</span>{}")
+    marked = Markup('{}<span{} class="other"><mark>{}</mark>{}</span>{}')
     entry = min(chosen, default=0)
     parts = [prompt]
     for position, (before, text, after) in enumerate(pieces):
-        button = Markup(' tabindex="0" role="button" aria-expanded="false"') if position == entry else ""
+        place = Markup() if simulated else _place(position, position == entry)
         if position in chosen:
-            parts.append(marked.format(before, position, button, text, chosen[position], after))
+            parts.append(marked.format(before, place, text, chosen[position], after))
         else:
-            parts.append(word.format(before, position, button, text, after))
+            parts.append(word.format(before, place, text, after))
     return Markup().join(parts)
+
+
+def _place(position: int, entry: bool) -> Markup:
+    """The attributes of a word that can be pointed at."""
+    button = Markup(' tabindex="0" role="button" aria-expanded="false"') if entry else ""
+    return Markup(' data-word="{}"{}').format(position, button)
 
 
 def _chosen_otherwise(generation: Generation, raw: bool) -> Mapping[int, Markup]:

@@ -26,12 +26,13 @@ expect.set_options(timeout=LAST_NET * 1000)
 
 SETTINGS = "Variants and settings"  # the fold of the Generate tab
 SIZE_ROWS = 5  # of all variants, those with the same bytes together
-TABS = ("Generate", "Size", "Evaluate", "Your model", "About")
+TABS = ("Generate", "Size", "Evaluate", "Bits", "Your model", "About")
 # What is drawn last of each tab.
 DRAWN = {
     "Generate": "#writing section",
     "Size": "#size-bars .barlayer .point",
     "Evaluate": "#speeds .barlayer .point",
+    "Bits": "#bits-writing section",
     "Your model": "#shape-line .sentence",
     "About": "#weights tbody tr",
 }

@@ -1,6 +1,7 @@
 """What a page is asked for survives the way through an address, and what is wrong with one is a sentence."""
 
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 import lmdemo
 from lmdemo.errors import InputError
 from lmdemo.generation import MAX_PROMPT, MAX_SEED, MAX_TEMPERATURE, MAX_TOP_K, MAX_WORDS, GenerationSettings
+from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.ui import query
 
 OFFERED = tuple(lmdemo.VARIANTS)
@@ -75,9 +77,48 @@ def test_what_is_to_be_measured_comes_back_from_its_address(asked: query.Evaluat
     assert query.writing(address, OFFERED, "It was") is None
 
 
+roundings = st.builds(
+    Rounding,
+    bits=st.integers(2, 8),
+    per_row=st.booleans(),
+    matrices=st.lists(st.sampled_from(MATRICES), min_size=1, unique=True),
+)
+
+
+@given(st.builds(query.BitsQuery, roundings, st.none() | settings), st.sampled_from(HOSTS))
+def test_what_is_to_be_rounded_comes_back_from_its_address(asked: query.BitsQuery, host: str) -> None:
+    address = query.join(host, asked.parameters())
+    assert query.rounding(address, "It was") == asked
+    assert query.tab(address) == "bits"
+    assert query.writing(address, OFFERED, "It was") is None
+
+
+@pytest.mark.parametrize("string", ["tab=bits", "view=bits", "tab=about&view=bits"])
+def test_bits_that_are_not_named_are_those_that_the_page_begins_with(string: str) -> None:
+    assert query.rounding(f"http://host/?{string}", "It was") == query.BitsQuery(Rounding(query.BITS), None)
+
+
+@pytest.mark.parametrize(
+    ("string", "sentence"),
+    [
+        ("bits=1", "Bits must be a whole number from 2 to 8."),
+        ("bits=<b>", "Bits must be a whole number from 2 to 8."),
+        ("scale=<b>", "Scale must be tensor or row."),
+        ("matrices=", "Matrices must be one or more of embedding, LSTM, decoder."),
+        ("matrices=LSTM,<b>", "Matrices must be a list of names among embedding, LSTM, decoder."),
+        ("words=0", "Words must be a whole number from 1 to 1,000."),
+    ],
+)
+def test_bad_bits_are_a_sentence(string: str, sentence: str) -> None:
+    with pytest.raises(InputError) as refused:
+        query.rounding(f"http://host/?tab=bits&{string}", "It was")
+    assert str(refused.value) == sentence
+
+
 @given(st.text(max_size=200))
 def test_any_query_is_read_or_refused(string: str) -> None:
-    for read in (query.tab, query.guessing, lambda address: query.writing(address, OFFERED, "It was")):
+    reads = (query.tab, query.guessing, partial(query.rounding, prompt="It was"))
+    for read in (*reads, lambda address: query.writing(address, OFFERED, "It was")):
         with suppress(InputError):  # nothing else
             read(f"http://host/?{string}")
 
@@ -113,8 +154,8 @@ def test_an_address_may_ask_for_nothing(string: str) -> None:
 @pytest.mark.parametrize(
     ("string", "sentence"),
     [
-        ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, model, about."),
-        ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate."),
+        ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, bits, model, about."),
+        ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate, bits."),
         ("words=0", "Words must be a whole number from 1 to 1,000."),
         ("words=many", "Words must be a whole number from 1 to 1,000."),
         ("words=" + "9" * 5000, "Words must be a whole number from 1 to 1,000."),

@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from lmdemo.rounding import Rounding
 from lmdemo.server.service import Service
 from lmdemo.ui import embed, query
 from lmdemo.variants import VARIANTS
@@ -12,6 +13,7 @@ from lmdemo.variants import VARIANTS
 ADDRESS = "https://example.org/lab/?tab=about"
 SET = {"prompt": "The captain", "words": 12, "temperature": 0.8, "top_k": 40, "seed": 2, "allow_unk": False}
 SET |= {"variants": ["int8"], "guess": False, "tokens": 400, "window": 50, "measured": ["int8"]}
+SET |= {"bits": 3, "scale": "row", "matrices": ["LSTM", "decoder"]}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,11 @@ def test_what_is_embedded_and_what_it_links_to_show_what_is_set(service: Service
         else:
             assert written is None
             assert measured is None
+        rounded = query.rounding(address, "It was")
+        assert (rounded is not None) == (view == "bits")
+        if rounded:
+            assert rounded.rounding == Rounding(3, True, ("LSTM", "decoder"))
+            assert (rounded.settings.seed, rounded.settings.top_k) == (2, 40)
 
 
 def test_only_an_exhibit_is_without_tabs_and_the_theme_is_the_frames(service: Service) -> None:
