@@ -105,6 +105,7 @@ def test_it_streams_from_another_origin(
 
 # An exhibit, and what is drawn of it.
 EXHIBITS = {"tiles": ".tile", "texts": "#writing section", "size": "#size-bars .point", "evaluate": "#ship .answer"}
+EXHIBITS["bits"] = "#bits-writing section"
 ELSEWHERE = (".top", ".facts", "footer", ".asking", "#settings", "#sizes", "#results", "[role=tab]", "button.stop")
 
 
