@@ -18,7 +18,7 @@ from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
 from lmdemo.text import shown
 from lmdemo.ui import bits_prose, hurting, markup, query, rounding, texts
-from lmdemo.ui.controls import chart, keeps_run, run_line, stop_button, stops
+from lmdemo.ui.controls import chart, keeps_run, picture_buttons, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, Components, Update, named, throttled
 from lmdemo.ui.plots import SCALE_VARIANTS, SCALES, bits_curves
 
@@ -49,6 +49,8 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
             with gr.Column(elem_id="bits-asked", min_width=0):
                 controls = _controls()
                 curves = chart(None, "bits-curves", "Perplexity on the test text, by bits", described_by="bits-status")
+                with gr.Row(elem_classes="buttons"):
+                    picture_buttons("bits-curves", "lmdemo-bits", "Curves")
             with gr.Column(elem_id="bits-texts", min_width=0):
                 status = run_line(markup.status("Open this tab to begin."), elem_id="bits-status")
                 written = gr.HTML(elem_id="bits-writing", js_on_load="lmdemo.keepHeight(element)")

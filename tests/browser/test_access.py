@@ -19,6 +19,7 @@ CHARTS = {  # tab, label of the buttons, name of the file, by the chart's id
     "speeds": ("Evaluate", "Chart", "lmdemo-speed"),
     "dots": ("Evaluate", "Passages", "lmdemo-passages"),
     "course": ("Evaluate", "KL along the text", "lmdemo-course"),
+    "bits-curves": ("Bits", "Curves", "lmdemo-bits"),
 }
 PHONE = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 Visit = Callable[..., Visitor]
@@ -133,8 +134,8 @@ def test_every_chart_is_named_and_described_by_its_sentence(visit: Visit) -> Non
         open_tab(page, tab)
         image = page.locator(f"#{chart}")
         expect(image).to_have_role("img")
-        expect(image).to_have_accessible_name(re.compile("by variant"))
-        expect(image).to_have_accessible_description(re.compile("int8"))
+        expect(image).to_have_accessible_name(re.compile("by (variant|bits)"))
+        expect(image).to_have_accessible_description(re.compile("int8|4 bits"))
 
 
 def test_a_heading_says_what_it_means_on_hover_on_focus_and_on_a_tap(visit: Visit) -> None:

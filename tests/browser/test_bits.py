@@ -8,9 +8,7 @@ from playwright.sync_api import Page, expect
 from browsing import Visitor, look_until, open_tab
 
 Visit = Callable[..., Visitor]
-DOT = (
-    "() => { const {x, y} = document.querySelector('#bits-curves .js-plotly-plot').data.at(-1); return [x[0], y[0]]; }"
-)
+DOT = "() => document.querySelector('#bits-curves .js-plotly-plot').data.at(-1).x[0]"
 
 
 def headline(page: Page) -> str:
@@ -29,7 +27,7 @@ def test_the_slider_moves_and_text_dot_and_weights_follow(visit: Visit) -> None:
     page = visitor.page
     open_tab(page, "Bits")
     expect(page.locator("#bits-status")).to_contain_text("4 bits, one scale a tensor: perplexity 241 instead of 54.9")
-    assert page.evaluate(DOT)[0] == 4
+    assert page.evaluate(DOT) == 4
     baseline, rounded = (page.locator(f"#bits-writing section[aria-label={name}] p") for name in ("fp32", "rounded"))
     fp32, at_4, on_the_grid = baseline.locator("span").count(), rounded.inner_text(), squares(page)
     slider = page.get_by_role("slider", name=re.compile("Bits a weight"))
@@ -40,7 +38,7 @@ def test_the_slider_moves_and_text_dot_and_weights_follow(visit: Visit) -> None:
     assert rounded.inner_text() != at_4
     assert baseline.locator("span").count() == fp32
     assert page.locator("#bits-writing .chosen").count() < 20
-    look_until(page, lambda: page.evaluate(DOT)[0] == 8, "the dot at 8 bits")
+    look_until(page, lambda: page.evaluate(DOT) == 8, "the dot at 8 bits")
     assert squares(page) > on_the_grid
     page.get_by_role("radio", name="one scale a row").check()
     expect(page.locator("#bits-status")).to_contain_text("8 bits, one scale a row")
