@@ -11,10 +11,6 @@ Visit = Callable[..., Visitor]
 DOT = "() => document.querySelector('#bits-curves .js-plotly-plot').data.at(-1).x[0]"
 
 
-def headline(page: Page) -> str:
-    return page.locator("#bits-status .headline").inner_text()
-
-
 def squares(page: Page) -> int:
     """Weights of the row that is drawn that are not on 0."""
     svg = page.locator("#bits-row .rounding > svg").first
@@ -27,6 +23,7 @@ def test_the_slider_moves_and_text_dot_and_weights_follow(visit: Visit) -> None:
     page = visitor.page
     open_tab(page, "Bits")
     expect(page.locator("#bits-status")).to_contain_text("4 bits, one scale a tensor: perplexity 241 instead of 54.9")
+    expect(page.locator("#bits-status")).to_contain_text("of 80 places.")
     assert page.evaluate(DOT) == 4
     baseline, rounded = (page.locator(f"#bits-writing section[aria-label={name}] p") for name in ("fp32", "rounded"))
     fp32, at_4, on_the_grid = baseline.locator("span").count(), rounded.inner_text(), squares(page)
@@ -35,6 +32,7 @@ def test_the_slider_moves_and_text_dot_and_weights_follow(visit: Visit) -> None:
     for _ in range(4):  # faster than it answers: of the positions on the way none is waited for
         page.keyboard.press("ArrowRight")
     expect(page.locator("#bits-status")).to_contain_text("8 bits, one scale a tensor: perplexity 55.1 instead of 54.9")
+    expect(page.locator("#bits-status")).to_contain_text("of 80 places.")
     assert rounded.inner_text() != at_4
     assert baseline.locator("span").count() == fp32
     assert page.locator("#bits-writing .chosen").count() < 20
