@@ -106,8 +106,8 @@ def _choose_step(model: LSTMModel, word: Tensor, hidden: Hidden, others: int) ->
 
     ways: dict[str, Step] = {
         "stock": stock,
-        "a transposed product a layer": _OneProductALayer(model.rnn, _transposed),
-        f"a product in panels of {PANEL} a layer": _OneProductALayer(model.rnn, _Panels),
+        "a transposed product a layer": OneProductALayer(model.rnn, transposed),
+        f"a product in panels of {PANEL} a layer": OneProductALayer(model.rnn, _Panels),
     }
     return choose("LSTM, one word", ways, word, hidden, others=others)
 
@@ -173,12 +173,13 @@ class _Panels:
         return products.view(1, -1)[:, : self.rows]
 
 
-def _transposed(weight: Tensor, bias: Tensor) -> Product:
-    transposed = weight.t().contiguous()
-    return lambda row: torch.addmm(bias, row, transposed)
+def transposed(weight: Tensor, bias: Tensor) -> Product:
+    """x W^T + b for one row x, W stored transposed."""
+    columns = weight.t().contiguous()
+    return lambda row: torch.addmm(bias, row, columns)
 
 
-class _OneProductALayer:
+class OneProductALayer:
     """An LSTM step with one matrix product a layer: [input, hidden] × the weights, joined.
 
     gates = W_ih x + b_ih + W_hh h + b_hh;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')  (torch.nn.LSTM)

@@ -16,6 +16,7 @@ from lmdemo.checkpoint import Checkpoint
 from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on
 from lmdemo.memory import give_back
+from lmdemo.quick import QuickModel
 from lmdemo.rounding import RoundedRow, Rounding, round_row, rounded_weights, with_weights
 from lmdemo.turns import Turns
 
@@ -124,7 +125,7 @@ class Simulation:
         pause()
         row = round_row(model, *place, rounding) if place else None
         rounded = with_weights(model, rounded_weights(model, rounding))
-        models = {BASELINE: self._baseline, ROUNDED: rounded}
+        models = {BASELINE: self._baseline, ROUNDED: QuickModel(rounded)}
         for generation in write(models, self._checkpoint.vocabulary, settings, pause):
             yield self._snapshot(rounding, row, generation)
         if self._known(rounding) is None:

@@ -17,7 +17,7 @@ from lmdemo.rounding import LEAST_BITS, MATRICES, MOST_BITS, RoundedRow, Roundin
 from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
 from lmdemo.text import shown
-from lmdemo.ui import bits_prose, hurting, markup, query, rounding, texts
+from lmdemo.ui import bits_prose, hurting, markup, prose, query, rounding, texts
 from lmdemo.ui.controls import chart, keeps_run, picture_buttons, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, Components, Update, named, throttled
 from lmdemo.ui.plots import SCALE_VARIANTS, SCALES, bits_curves
@@ -67,12 +67,12 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
             with gr.Column(min_width=0):
                 hurt = gr.HTML(elem_id="hurting")
     row = gr.Number(ROW, visible="hidden", label="Row")
-    last = gr.State(None)
+    last, origin = gr.State(None), gr.State(None)  # the last run, and the model that it is of
     clock = gr.Timer(LOOK_AGAIN, active=False)
 
     place = {"matrix": matrix, "row": row}
     filled = {"status": status, "texts": written, "curves": curves, "hurt": hurt, "drawing": drawing}
-    filled |= {"last": last, "clock": clock}
+    filled |= {"last": last, "origin": origin, "clock": clock}
     asks = {**controls, **{name: writing[name] for name in query.WRITING}}
     running = gr.on(
         [tab.select, asked.change, *(control.input for control in controls.values())],
@@ -82,11 +82,11 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
         **COMPUTING,
         **MOVING,
     )
-    stops(stop, [running], status, **named(stopped, {"last": last}, {"status": status}), **QUICK)
+    stops(stop, [running], status, **named(stopped, {"last": last}, filled), **QUICK)
     looks = {**named(partial(look_at_row, service), {**place, **controls}, {"drawing": drawing}), **LOOKING, **AS_SENT}
     matrix.input(**looks, **MOVING)
     another.click(**named(another_row, {}, {"row": row}), **QUICK).then(**looks)
-    clock.tick(**named(partial(look_again, service), {"last": last}, filled), **QUICK)
+    clock.tick(**named(partial(look_again, service), {"last": last, "origin": origin}, filled), **QUICK)
     arrival = {**controls, **{name: writing[name] for name in query.WRITING}, "status": status, "asked": asked}
     return Parts(controls, arrival, {"matrix": matrix})
 
@@ -127,7 +127,7 @@ def run(
     asked = {"bits": bits, "scale": scale, "matrices": matrices, **settings}
     try:
         for snapshot in throttled(service.run(KIND, start, **asked), TEXT_INTERVAL):
-            yield draw(lab, snapshot, before)
+            yield {**draw(lab, snapshot, before), "origin": prose.origin(lab.checkpoint)}
             before = snapshot
     except LmdemoError as error:
         yield {"status": markup.alert(str(error))}
@@ -135,7 +135,9 @@ def run(
 
 def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
     """A snapshot in all views; those stay that do not change from the one `before` it."""
-    update = {"status": _line(found), "texts": _texts(found), "last": found}
+    under_way = not found.final
+    line = markup.status(_said(found), under_way=under_way)
+    update = {"status": line, "texts": _texts(found, under_way), "last": found}
     if before is None:
         update["drawing"] = _drawing(lab, found.row, found.rounding.matrices)
     if before is None or (found.cost, found.costs) != (before.cost, before.costs):
@@ -143,16 +145,16 @@ def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
     return update
 
 
-def _line(found: Simulated) -> Markup:
+def _said(found: Simulated, before: str = "") -> Markup:
     sentences = " ".join(filter(None, (bits_prose.chosen(found), bits_prose.saved(found))))
-    said = Markup('<strong class="headline">{}</strong> <span class="then">{}</span>')
-    return markup.status(said.format(bits_prose.headline(found), sentences), under_way=not found.final)
+    said = Markup('<strong class="headline">{}{}</strong> <span class="then">{}</span>')
+    return said.format(before, bits_prose.headline(found), sentences)
 
 
-def _texts(found: Simulated) -> Markup:
+def _texts(found: Simulated, under_way: bool) -> Markup:
     """The texts, in the colour of the kind of scale."""
     coloured = Markup('<div style="--rounded:var(--{})">{}</div>')
-    drawn = texts.side_by_side(found.generation, raw=False, under_way=not found.final, simulated=True)
+    drawn = texts.side_by_side(found.generation, raw=False, under_way=under_way, simulated=True)
     return coloured.format(SCALE_VARIANTS[found.rounding.per_row], drawn)
 
 
@@ -198,10 +200,12 @@ def look_at_row(service: Service, matrix: object, row: object, bits: object, sca
     return {"drawing": _drawing(lab, found, asked.matrices)}
 
 
-def look_again(service: Service, last: Simulated | None) -> Update:
-    """What has been found out since behind the page."""
+def look_again(service: Service, last: Simulated | None, origin: str | None) -> Update:
+    """What has been found out since behind the page, of the model that it shows."""
     simulation = service.lab.simulation
-    if last is None or (simulation.to_come and simulation.costs == last.costs):
+    if last is None or origin != prose.origin(service.lab.checkpoint):
+        return {"clock": gr.Timer(active=False)}
+    if simulation.to_come and simulation.costs == last.costs:
         return {}
     costs = simulation.costs
     now = replace(last, costs=costs, cost=last.cost or (costs.cost(last.rounding) if costs else None))
@@ -210,7 +214,10 @@ def look_again(service: Service, last: Simulated | None) -> Update:
 
 def stopped(last: Simulated | None) -> Update:
     """What the line says after Stop; what was drawn stays."""
-    return {"status": markup.status("Stopped.") if last is None else _line(last)}
+    if last is None:
+        return {"status": markup.status("Stopped.")}
+    before = "" if last.final else "Stopped. "
+    return {"status": markup.status(_said(last, before)), "texts": _texts(last, under_way=False)}
 
 
 def arrive(service: Service, address: object) -> Update:

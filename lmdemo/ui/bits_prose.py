@@ -36,7 +36,7 @@ def headline(found: Simulated) -> str:
     """What the rounding costs; until that is known, what is rounded."""
     what, cost = how(found.rounding), found.cost
     if cost is None:
-        return f"{what}: being measured …"
+        return what
     return f"{what}: perplexity {perplexity(cost.perplexity)} instead of {perplexity(cost.fp32_perplexity)}"
 
 
