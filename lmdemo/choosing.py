@@ -20,7 +20,7 @@ ROWS = 100  # of a decoder's product done at a time when reading
 TRIALS = 7  # of each way; the median counts
 MOST = 21  # of each, where after so many it is not clear yet which is fastest
 CLEAR = 0.75  # of the trials that the fastest wins against each other way
-FEWEST, ENOUGH = 3, 0.5  # trials of each, where these took so many seconds: what takes long varies less
+FEWEST, ENOUGH = 3, 0.25  # trials of each, where these took so many seconds: what takes long varies less
 ROUNDING = 1e-5  # of the greatest number in an output; 8-bit integers that differ by one somewhere lie beyond it
 
 Decode = Callable[[Tensor, Tensor], Tensor]  # rows (n, nhid) of a window (T, nhid), the window -> logits (n, ntoken)

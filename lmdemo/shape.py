@@ -129,9 +129,10 @@ class Shape:
 
 
 FIELDS = tuple(field.name for field in fields(Shape))
+TUTORIAL_SHAPE = Shape(33_278, 512, 256, 5, window=25)
 PRESETS: Mapping[str, Shape] = MappingProxyType(
     {
-        "The tutorial’s": Shape(33_278, 512, 256, 5, window=25),
+        "The tutorial’s": TUTORIAL_SHAPE,
         "Bundled here": Shape(10_000, 128, 256, 2, window=200),
         "A small one": Shape(100, 50, 50, 1, window=25),  # pytorch/pytorch issue 136094: slower in int8
         "Tied weights": Shape(33_278, 200, 200, 2, window=25, tied=True),  # --tied of pytorch/examples

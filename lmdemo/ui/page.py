@@ -11,7 +11,21 @@ from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
-from lmdemo.ui import about, api, bits, embed, evaluate, generate, markup, prose, query, size, tiles, your_model
+from lmdemo.ui import (
+    about,
+    api,
+    bits,
+    embed,
+    evaluate,
+    generate,
+    markup,
+    prose,
+    query,
+    size,
+    tiles,
+    your_model,
+    your_shape,
+)
 from lmdemo.ui.controls import attribution, page_address
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
@@ -30,7 +44,8 @@ def build_page(service: Service) -> gr.Blocks:
         here = page_address()
         # A change starts a run that the address asks for. Components, since a State tells of a change through the
         # queue only; outside the tabs, since what lies in a tab that was never opened tells nothing.
-        to_write, to_measure, to_round = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(3))
+        asked = (gr.Number(0, visible="hidden", label="Runs asked for") for _ in range(4))
+        to_write, to_measure, to_round, to_shape = asked
         gr.HTML(HEADER, elem_id="top")
         three, watch = tiles.build(service)
         pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
@@ -44,7 +59,7 @@ def build_page(service: Service) -> gr.Blocks:
             with gr.Tab("Bits", id="bits") as bits_tab:
                 rounding = bits.build(service, bits_tab, to_round, writing.controls)
             with gr.Tab("Your model", id="model"):
-                your_model.build(service)
+                shaping = your_model.build(service, to_shape)
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
                 snippet = embed.build(service, about_tab, here, writing, measuring, rounding)
@@ -68,6 +83,7 @@ def build_page(service: Service) -> gr.Blocks:
         ]
         # its texts are written with what Generate has by then
         filled[0].then(**named(partial(bits.arrive, service), {"address": here}, rounding.arrival), **QUICK, **AS_SENT)
+        arrived.then(**named(your_shape.arrive, {"address": here}, shaping.arrival), **QUICK, **AS_SENT)
         filled[0].then(**snippet)  # of a page that was opened on About
     gradio_queue.install(page, queue_limits.IN_ALL)
     return page

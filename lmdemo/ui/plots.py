@@ -18,6 +18,7 @@ from lmdemo.passages import stretches
 from lmdemo.roofline import Limit
 from lmdemo.rounding import LEAST_BITS, MATRICES, MOST_BITS
 from lmdemo.size import MODULES, Size, alike
+from lmdemo.timed import Interval
 from lmdemo.ui import closeness
 
 GREY = "#808080"
@@ -49,41 +50,44 @@ UNDER_POINTER = {"font": {"family": FONT, "size": 12, "color": "#f8fafc"}, "bgco
 def size_bars(sizes: Mapping[str, Size]) -> go.Figure:
     """One bar for variants of the same bytes, a segment a module, in MB (10^6 bytes), and what they come to at its end.
 
+    In kB (10^3) where the largest has less than one.
+
     What embedding and decoder share is drawn once.
     """
     figure = go.Figure()
     rows = alike(sizes)
+    unit, scale = ("MB", 1e6) if max(size.total for size in rows.values()) >= 1e6 else ("kB", 1e3)
     labels = ["<br>".join(f'<span style="color:{COLOURS[name]}">■</span> {name}' for name in names) for names in rows]
     for module, label in MODULES.items():
-        megabytes = [size.parts[module] / 1e6 for size in rows.values()]
+        parts = [size.parts[module] / scale for size in rows.values()]
         figure.add_bar(
             name=label,
             y=labels,
-            x=megabytes,
+            x=parts,
             customdata=[", ".join(names) for names in rows],
             orientation="h",
             marker={"color": MODULE_COLOURS[module], "line": {"color": EDGE, "width": 1}},
-            text=[f"{value:.1f}" for value in megabytes],
+            text=[f"{value:.1f}" for value in parts],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
             insidetextfont={"color": ON_MODULES[module]},
-            hovertemplate=f"%{{customdata}}: {label} %{{x:.2f}} MB<extra></extra>",
+            hovertemplate=f"%{{customdata}}: {label} %{{x:.2f}} {unit}<extra></extra>",
         )
     figure.add_scatter(
         y=labels,
-        x=[sum(size.parts.values()) / 1e6 for size in rows.values()],
+        x=[sum(size.parts.values()) / scale for size in rows.values()],
         mode="text",
-        text=[f" {size.total / 1e6:.1f} MB<br> {size.ratio:.0%}" for size in rows.values()],
+        text=[f" {size.total / scale:.1f} {unit}<br> {size.ratio:.0%}" for size in rows.values()],
         textposition="middle right",
         cliponaxis=False,
         hoverinfo="skip",
         showlegend=False,
     )
-    _calm(figure, height=110 + 52 * len(rows))
+    calm(figure, height=110 + 52 * len(rows))
     figure.update_layout(barmode="stack", bargap=0.25, uniformtext={"minsize": 11, "mode": "hide"}, margin={"r": 64})
     figure.update_layout(showlegend=True, legend={**ABOVE, "traceorder": "normal"})
-    figure.update_xaxes(title_text="MB on disk, as torch.save writes it", rangemode="tozero")
+    figure.update_xaxes(title_text=f"{unit} on disk, as torch.save writes it", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 
@@ -110,18 +114,12 @@ def speed_bars(comparison: Comparison, limits: Mapping[str, Limit]) -> go.Figure
         name="measured",
         y=names,
         x=[speed.median for speed in speeds],
-        error_x={
-            "array": [speed.high - speed.median for speed in speeds],
-            "arrayminus": [speed.median - speed.low for speed in speeds],
-            "color": GREY,
-            "thickness": 1.5,
-            "width": 4,
-        },
+        error_x=spread(speeds),
         orientation="h",
         marker={"color": colours},
         hovertemplate="%{y}: %{x:,.0f} words/s<extra></extra>",
     )
-    _calm(figure, height=76 + 36 * len(names))
+    calm(figure, height=76 + 36 * len(names))
     figure.update_layout(barmode="overlay", bargap=0.35, showlegend=False)
     figure.update_xaxes(title_text="words a second", rangemode="tozero", tickformat="~s")
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -151,7 +149,7 @@ def passage_dots(run: FidelityRun) -> go.Figure:
             figure.add_scatter(x=values, text=places, marker=dot, **marks, row=row, col=1)
             whole = {"y": [name], "mode": "markers", "hovertemplate": f"{name}, all of it: {shown}<extra></extra>"}
             figure.add_scatter(x=[mean], marker=stroke | line, **whole, row=row, col=1)
-    _calm(figure, height=2 * strip + between + 60)
+    calm(figure, height=2 * strip + between + 60)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title_text="KL of a passage, nats a word", rangemode="tozero", row=1, col=1)
     figure.update_xaxes(title_text="change of its perplexity", tickformat=".1~%", row=2, col=1)
@@ -183,7 +181,7 @@ def kl_course(run: FidelityRun, texts: Sequence[str]) -> go.Figure:
                 line={"width": 1.5, "color": COLOURS[name]},
                 hovertemplate="%{y:.4f}",
             )
-    _calm(figure, height=300)
+    calm(figure, height=300)
     label = {**UNDER_POINTER, "namelength": -1}
     figure.update_layout(hovermode="x unified", hoverlabel=label, legend=ABOVE, showlegend=True)
     around = {"text": "around word %{x:,.0f}:"}
@@ -258,7 +256,19 @@ def _label(text: str) -> str:
     return "<br>".join(escape(line) for line in wrap(text, LABEL))
 
 
-def _calm(figure: go.Figure, height: int) -> None:
+def spread(values: Sequence[Interval]) -> dict[str, object]:
+    """The intervals around the medians, as lines."""
+    return {
+        "array": [value.high - value.median for value in values],
+        "arrayminus": [value.median - value.low for value in values],
+        "color": GREY,
+        "thickness": 1.5,
+        "width": 4,
+    }
+
+
+def calm(figure: go.Figure, height: int) -> None:
+    """The look that all figures share, `height` pixels high."""
     figure.update_layout(
         height=height,
         autosize=True,

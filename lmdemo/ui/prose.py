@@ -146,13 +146,14 @@ def loss_verdict(comparison: Comparison) -> str:
 def doubts(evaluation: Evaluation) -> str:
     """Why these timings say less than they should, if they do; else nothing."""
     reading, writing = evaluation.comparison, evaluation.writing
-    found = _doubts(reading, "reading", "measure more words, or in a quieter moment") if reading.final else []
+    found = reasons_for_doubt(reading, "reading", "measure more words, or in a quieter moment") if reading.final else []
     if writing and writing.final:
-        found += _doubts(writing, "writing", "measure again in a quieter moment")
+        found += reasons_for_doubt(writing, "writing", "measure again in a quieter moment")
     return " ".join(found)
 
 
-def _doubts(timed: Timed, doing: str, remedy: str) -> list[str]:
+def reasons_for_doubt(timed: Timed, doing: str, remedy: str) -> list[str]:
+    """Why timings of variants in `doing` something say less than they should, and what to do."""
     reasons = []
     name, width = timed.widest
     if width > WIDE:

@@ -5,7 +5,7 @@ and under which path the page is served.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from urllib.parse import parse_qsl, quote, urlencode
 
 from lmdemo.errors import InputError
@@ -15,16 +15,24 @@ from lmdemo.generation import GenerationSettings
 from lmdemo.inputs import plain_text, some_of
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW
 from lmdemo.rounding import MATRICES, Rounding
+from lmdemo.shape import TUTORIAL_SHAPE, Shape
 from lmdemo.variants import BASELINE, TUTORIAL
 
 TABS = ("generate", "size", "evaluate", "bits", "model", "about")
-# an exhibit -> its tab
-VIEWS = {"tiles": "generate", "texts": "generate", "size": "size", "evaluate": "evaluate", "bits": "bits"}
+VIEWS = {  # an exhibit -> its tab
+    "tiles": "generate",
+    "texts": "generate",
+    "size": "size",
+    "evaluate": "evaluate",
+    "bits": "bits",
+    "shape": "model",
+}
 WRITING = ("prompt", "words", "temperature", "top_k", "seed", "allow_unk")  # the fields of GenerationSettings
 MEASURING = ("tokens", "window")
 BITS = 4  # that the Bits tab begins with: one scale a tensor has fallen off its cliff, one a row has not
 ROUNDING = ("bits", "scale", "matrices")
-NAMES = ("tab", *WRITING, *MEASURING, *ROUNDING, "variants", "run")  # the parameters of an address
+SHAPING = ("ntoken", "ninp", "nhid", "nlayers", "tied")  # the fields of a Shape, beside the window
+NAMES = ("tab", *WRITING, *MEASURING, *ROUNDING, *SHAPING, "variants", "run")  # the parameters of an address
 SCALES = {False: "tensor", True: "row"}  # by `per_row`: what has a scale of its own
 MOST = 64  # parameters in an address; it has a dozen
 MOST_TEXT = 100_000  # characters in it: a prompt of 2,000 takes at most twelve for each
@@ -71,6 +79,21 @@ class BitsQuery:
         fields = {"bits": str(rounding.bits), "scale": SCALES[rounding.per_row]}
         texts = _settings(self.settings) if self.settings else {}
         return {"tab": "bits", **fields, "matrices": ",".join(rounding.matrices), **texts}
+
+
+@dataclass(frozen=True)
+class ShapeQuery:
+    """What an address asks of the part Your shape."""
+
+    shape: Shape
+    run: bool
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters that ask for it; `tied` only where it is set."""
+        shape = self.shape
+        fields = {name: str(getattr(shape, name)) for name in ("ntoken", "ninp", "nhid", "nlayers", "window")}
+        tied = {"tied": "1"} if shape.tied else {}
+        return {"tab": "model", **fields, **tied, **({"run": "1"} if self.run else {})}
 
 
 def join(address: str, parameters: Mapping[str, str]) -> str:
@@ -181,6 +204,21 @@ def _settings(settings: GenerationSettings) -> dict[str, str]:
         "seed": str(settings.seed),
     }
     return fields | ({"allow_unk": "1"} if settings.allow_unk else {})
+
+
+def shaping(address: object) -> ShapeQuery | None:
+    """Which shape is asked for, with the tutorial's fields where it names none; None if nothing.
+
+    Raises:
+        InputError: a field is out of its range, or all of them are too much.
+    """
+    query = _query(address)
+    asked = {*SHAPING, "window", "run"} & query.keys()
+    if VIEWS.get(query.get("view", ""), query.get("tab")) != "model" or not asked:
+        return None
+    given: dict[str, object] = {name: _number(query[name]) for name in asked - {"tied", "run"}}
+    tied = _switch("Tied", query.get("tied", "0"))
+    return ShapeQuery(Shape(**{**asdict(TUTORIAL_SHAPE), **given, "tied": tied}), _runs(query))
 
 
 def _how(variants: Collection[str], run: bool) -> dict[str, str]:
