@@ -64,8 +64,8 @@ def file(sizes: Mapping[str, Size]) -> str:
     one, other = sizes[BASELINE], sizes[INT8]
     both = f"{prose.file_size(other.total)} instead of {prose.file_size(one.total)}"
     if other.total > one.total:
-        return f"Its file is larger: {both}."
-    return f"Its file is {other.ratio:.0%} of fp32’s: {both}."
+        return f"int8’s file is larger: {both}."
+    return f"int8’s file is {other.ratio:.0%} of fp32’s: {both}."
 
 
 def bytes_sentence(sizes: Mapping[str, Size]) -> str:
@@ -78,7 +78,7 @@ def bytes_sentence(sizes: Mapping[str, Size]) -> str:
         )
     largest = max(one.modules, key=one.modules.__getitem__)
     stays = "stays as it is" if largest == "encoder" else "shrinks to about a quarter"
-    return f"{file(sizes)} The largest part of it, the {MODULES[largest]}, {stays}."
+    return f"{file(sizes)} The largest part, the {MODULES[largest]}, {stays}."
 
 
 def doubts(run: ShapeRun) -> str:
