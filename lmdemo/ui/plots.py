@@ -234,7 +234,7 @@ def bits_curves(costs: Sensitivity | None, cost: Cost | None) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
             showlegend=False,
         )
-    _calm(figure, height=320)
+    calm(figure, height=320)
     figure.update_layout(showlegend=True, legend=ABOVE)
     figure.update_xaxes(title_text="bits a weight", range=[LEAST_BITS - 0.3, MOST_BITS + 0.3], dtick=1)
     ticks = [digit * 10**power for power in range(13) for digit in (1, 2, 5)]

@@ -48,7 +48,7 @@ def test_an_exhibit_measures_what_its_address_asks_for(open_page: Callable[..., 
     visitor = open_page(f"{address}/?view=shape&ntoken=50&ninp=8&nhid=8&nlayers=1", width=390)
     page = visitor.page
     expect(page.locator("#shape-status")).to_contain_text(VERDICT)
-    expect(page.get_by_label("Vocabulary")).to_have_value("50")
+    expect(page.get_by_role("spinbutton", name="Vocabulary")).to_have_value("50")
     expect(page.locator("#shape-speeds .barlayer .point").first).to_be_visible()
     for hidden in ("#your-text", "#tiles", "#top"):
         expect(page.locator(hidden)).to_be_hidden()

@@ -23,9 +23,9 @@ def test_size_bars_add_up_to_the_modules_and_end_in_the_total(tiny: lmdemo.LSTMM
     assert list(bars[0].customdata) == names  # the same bytes are one bar
     for place, together in enumerate(names):
         size = sizes[together.split(",")[0]]
-        assert [round(trace.x[place] * 1e6) for trace in bars] == list(size.modules.values())
-        assert round(ends.x[place] * 1e6) == sum(size.modules.values())
-        assert ends.text[place].endswith(f"MB<br> {size.ratio:.0%}")
+        assert [round(trace.x[place] * 1e3) for trace in bars] == list(size.modules.values())
+        assert round(ends.x[place] * 1e3) == sum(size.modules.values())
+        assert ends.text[place].endswith(f"kB<br> {size.ratio:.0%}")
         assert all(name in bars[0].y[place] for name in together.split(", "))
 
 

@@ -155,7 +155,7 @@ def test_an_address_may_ask_for_nothing(string: str) -> None:
     ("string", "sentence"),
     [
         ("tab=<b>", "The tab of an address must be one of generate, size, evaluate, bits, model, about."),
-        ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate, bits."),
+        ("view=<b>", "The view of an address must be one of tiles, texts, size, evaluate, bits, shape."),
         ("words=0", "Words must be a whole number from 1 to 1,000."),
         ("words=many", "Words must be a whole number from 1 to 1,000."),
         ("words=" + "9" * 5000, "Words must be a whole number from 1 to 1,000."),
