@@ -71,8 +71,8 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
     clock = gr.Timer(LOOK_AGAIN, active=False)
 
     place = {"matrix": matrix, "row": row}
-    filled = {"status": status, "texts": written, "curves": curves, "hurt": hurt, "drawing": drawing}
-    filled |= {"last": last, "origin": origin, "clock": clock}
+    found = {"curves": curves, "hurt": hurt, "last": last, "clock": clock}
+    filled = {"status": status, "texts": written, "drawing": drawing, "origin": origin, **found}
     asks = {**controls, **{name: writing[name] for name in query.WRITING}}
     running = gr.on(
         [tab.select, asked.change, *(control.input for control in controls.values())],
@@ -82,11 +82,11 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
         **COMPUTING,
         **MOVING,
     )
-    stops(stop, [running], status, **named(stopped, {"last": last}, filled), **QUICK)
+    stops(stop, [running], status, **named(stopped, {"last": last}, {"status": status, "texts": written}), **QUICK)
     looks = {**named(partial(look_at_row, service), {**place, **controls}, {"drawing": drawing}), **LOOKING, **AS_SENT}
     matrix.input(**looks, **MOVING)
     another.click(**named(another_row, {}, {"row": row}), **QUICK).then(**looks)
-    clock.tick(**named(partial(look_again, service), {"last": last, "origin": origin}, filled), **QUICK)
+    clock.tick(**named(partial(look_again, service), {"last": last, "origin": origin}, found), **QUICK)
     arrival = {**controls, **{name: writing[name] for name in query.WRITING}, "status": status, "asked": asked}
     return Parts(controls, arrival, {"matrix": matrix})
 

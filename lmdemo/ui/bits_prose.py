@@ -2,7 +2,7 @@
 
 import math
 
-from lmdemo.bit_costs import Cost, Sensitivity
+from lmdemo.bit_costs import Sensitivity
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.rounding import MATRICES, RoundedRow, Rounding, kind_of
 from lmdemo.simulation import Simulated
@@ -75,19 +75,28 @@ def hurts(costs: Sensitivity | None, rounding: Rounding) -> str:
 
 def row(found: RoundedRow, word: str | None) -> str:
     """Which row is drawn; `word` is the one that it is of, if it is of one."""
-    of_word = f", of the word {quoted(word)}" if word is not None else ""
-    return f"Row {found.row:,} of {found.name}{of_word}"
+    return f"Row {found.row:,}{f', the word {quoted(word)}' if word is not None else ''}"
 
 
 def matrix(found: RoundedRow, rounded: tuple[str, ...]) -> str:
     """What became of a matrix, in sentences; `rounded` are the matrices that are."""
     most = found.rounding.range[1]
-    kept = "" if kind_of(found.name) in rounded else " It is not rounded now; this is what would become of it."
-    snr = "without end" if math.isinf(found.snr) else f"{found.snr:.1f} dB".replace("-", "−")
-    return (
-        f"{found.zero:.0%} of {found.name} became 0. 99% of its integers lie within ±{found.within}; there are ±{most}."
-        f" Signal to noise: {snr}.{kept}"
-    )
+    parts = [f"{share(found.zero)} of {found.name} became 0."]
+    if found.within:
+        parts.append(f"99% of its integers lie within ±{found.within}; there are ±{most}.")
+    parts.append("Nothing was lost." if math.isinf(found.snr) else f"Signal to noise: {_decibels(found.snr)}.")
+    if kind_of(found.name) not in rounded:
+        parts.append("It is not rounded now; this is what would become of it.")
+    return " ".join(parts)
+
+
+def share(value: float) -> str:
+    """A share of the weights; one that is nearly all does not become all."""
+    return f"{value:.0%}" if value < 0.99 or value == 1 else f"{math.floor(value * 1000) / 10:.1f}%"
+
+
+def _decibels(value: float) -> str:
+    return f"{value:.1f} dB".replace("-", "−")
 
 
 def quoted(word: str) -> str:
@@ -101,10 +110,7 @@ def perplexity(value: float) -> str:
 
 
 def kl(value: float) -> str:
-    """A divergence, in two figures."""
-    return f"{value:.1f}" if value >= 9.95 else f"{value:.2g}" if value < 1 else f"{value:.2f}"
-
-
-def a_megabyte(cost: Cost) -> str:
-    """KL for a megabyte that is saved; a dash where none is."""
-    return kl(cost.kl / (cost.saved / 1e6)) if cost.saved > 0 else "–"
+    """A divergence, in two figures, or three from 1 on; below what matters to nobody, that it is."""
+    if value < 1e-4:
+        return "under 0.0001"
+    return f"{value:.2g}" if value < 0.995 else f"{value:.2f}"

@@ -7,7 +7,7 @@ from lmdemo.rounding import Rounding
 from lmdemo.ui import bits_prose, prose
 from lmdemo.ui.plots import SCALE_VARIANTS
 
-HEADS = ("matrix", "KL alone", "saves", "KL per MB")
+HEADS = ("matrix", "KL alone", "saves")
 
 
 def ranked(costs: Sensitivity | None, rounding: Rounding) -> Markup:
@@ -30,9 +30,8 @@ def _row(cost: Cost, found: tuple[Cost, ...]) -> Markup:
     bar = Markup('<td class="measure"><i class="{}" style="width:{:.1%}"></i><span>{}</span></td>')
     worst = max(each.kl for each in found) or 1.0
     most = max(max(each.saved for each in found), 1)
-    return Markup('<tr><th scope="row">{}</th>{}{}<td>{}</td></tr>').format(
+    return Markup('<tr><th scope="row">{}</th>{}{}</tr>').format(
         name,
         bar.format("kl", cost.kl / worst, bits_prose.kl(cost.kl)),
         bar.format("saved", max(0, cost.saved) / most, prose.megabytes(cost.saved)),
-        bits_prose.a_megabyte(cost),
     )

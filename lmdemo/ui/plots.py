@@ -4,6 +4,7 @@ Backgrounds are transparent and lines mid-grey, so that one figure stands on a l
 one. Each variant has one colour everywhere (after Okabe and Ito, distinct without colour vision).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from textwrap import wrap
@@ -239,6 +240,9 @@ def bits_curves(costs: Sensitivity | None, cost: Cost | None) -> go.Figure:
     figure.update_xaxes(title_text="bits a weight", range=[LEAST_BITS - 0.3, MOST_BITS + 0.3], dtick=1)
     ticks = [digit * 10**power for power in range(13) for digit in (1, 2, 5)]
     figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
+    if known:  # wide enough that there is a tick, and that what is no difference looks like none
+        greatest = max(2.2 * base, *(each.perplexity for each in known))
+        figure.update_yaxes(range=[math.log10(0.8 * base), math.log10(min(1.3 * greatest, 1e12))])
     return figure
 
 

@@ -16,7 +16,9 @@ ABOVE, BELOW = 16, 52  # the weights, and the integers under them
 
 MANY = 48  # weights of a row that are drawn on the grid of their integers
 WIDE, HIGH, LEFT = 520, 190, 30  # of that grid, in its own units, and where it begins
+SQUARE = 6  # the side of an integer's square
 LINES = 9  # of it, at most
+STEPS = (1, 2, 5, 10, 20, 50)  # from one to the next
 TALL = 70  # of the histogram below
 
 
@@ -54,7 +56,7 @@ def draw(row: Sequence[float], weight: QuantizedWeight) -> Markup:
 LEGEND = Markup(
     '<p class="note"><svg class="key" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3"/></svg> in fp32'
     ' <svg class="key" viewBox="0 0 8 8"><rect x="1" y="1" width="6" height="6"/></svg> the integer that it becomes'
-    " · point at a weight, or tap it, for its value and its error</p>"
+    " · point at one, or tap it</p>"
 )
 
 
@@ -70,8 +72,8 @@ def _grid(found: RoundedRow) -> Markup:
     """A column a weight: where it is between the integers, and the integer that it falls on; and all as a table."""
     steps = [weight / found.scale for weight in found.weights[:MANY]]
     integers = found.integers[:MANY]
-    reach = max(1.5, *(abs(step) + 0.5 for step in steps), *(abs(integer) + 0.5 for integer in integers))
-    wide, unit = (WIDE - LEFT) / len(steps), HIGH / 2 / reach
+    reach = max(1, *map(abs, steps), *map(abs, integers))
+    wide, unit = (WIDE - LEFT) / len(steps), (HIGH / 2 - SQUARE) / reach
 
     def x(number: int) -> float:
         return LEFT + wide * (number + 0.5)
@@ -79,7 +81,7 @@ def _grid(found: RoundedRow) -> Markup:
     def y(step: float) -> float:
         return HIGH / 2 - unit * step
 
-    every = max(1, math.ceil(2 * reach / LINES))
+    every = next(step for step in STEPS if 2 * reach / step < LINES)
     levels = [level for level in range(-math.floor(reach), math.floor(reach) + 1) if level % every == 0]
     line = Markup('<line class="tick" x1="{}" x2="{}" y1="{y}" y2="{y}"/><text class="level" x="{}" y="{}">{}</text>')
     lines = (
@@ -88,15 +90,16 @@ def _grid(found: RoundedRow) -> Markup:
     )
     fall = Markup(
         '<line class="fall" x1="{x}" x2="{x}" y1="{above}" y2="{below}"/><circle cx="{x}" cy="{above}" r="2.5"/>'
-        '<rect x="{left}" y="{top}" width="6" height="6"/>'
+        '<rect x="{left}" y="{top}" width="{side}" height="{side}"/>'
     )
     falls = (
         fall.format(
             x=f"{x(number):.1f}",
             above=f"{y(step):.1f}",
             below=f"{y(integer):.1f}",
-            left=f"{x(number) - 3:.1f}",
-            top=f"{y(integer) - 3:.1f}",
+            left=f"{x(number) - SQUARE / 2:.1f}",
+            top=f"{y(integer) - SQUARE / 2:.1f}",
+            side=SQUARE,
         )
         for number, (step, integer) in enumerate(zip(steps, integers, strict=True))
     )

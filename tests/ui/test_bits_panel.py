@@ -86,7 +86,8 @@ def test_another_row_is_one_of_any_matrix(service: Service) -> None:
     place = {"bits": 3, "scale": "row", "matrices": ["LSTM"]}
     for name, rows in (("decoder.weight", 10_000), ("rnn.weight_hh_l1", 1_024)):
         drawing = bits.look_at_row(service, name, row, **place)["drawing"]
-        assert f"Row {row % rows:,} of {name}" in drawing
+        assert f"Row {row % rows:,}" in drawing
+        assert f"of {name} became 0" in drawing
     assert "--rounded:var(--int8-per-channel)" in drawing
     assert "It is not rounded now" not in drawing
     assert "It is not rounded now" in bits.look_at_row(service, "decoder.weight", row, **place)["drawing"]
