@@ -4,14 +4,15 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from itertools import islice
+from pathlib import Path
 
 import httpx
 import pytest
 from gradio_client import Client
 
 import lmdemo
-from endpoints import LONG, begin, call, following, is_served_at_once
+from account import jobs_in
+from endpoints import LONG, assert_stopped, begin, call, following
 from lmdemo.fidelity import fidelity
 from lmdemo.rounding import Rounding, bytes_saved
 from lmdemo.text import detokenize
@@ -86,27 +87,29 @@ def test_over_plain_http_snapshots_come_before_the_end(address: str, name: str, 
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_leaving_in_the_middle_ends_the_run(address: str, name: str) -> None:
+def test_leaving_in_the_middle_ends_the_run(address: str, app_log: Path, name: str) -> None:
+    before = len(jobs_in(app_log))
     with following(address, name, *LONG[name]) as events:
-        answer = begin(events)
-    assert is_served_at_once(address, answer)
+        begin(events)
+    assert_stopped(address, app_log, before)
 
 
-def test_leaving_the_queue_leaves_nothing_to_compute(address: str) -> None:
-    with following(address, "generate", *LONG["generate"]) as events:
-        answer = begin(events)
+def test_leaving_the_queue_leaves_nothing_to_compute(address: str, app_log: Path) -> None:
+    before = len(jobs_in(app_log))
+    with following(address, "evaluate", *LONG["evaluate"]) as events:
+        begin(events)
         for _ in range(3):
             with following(address, "generate", *LONG["generate"]):
                 pass  # it waits for its turn
-    assert is_served_at_once(address, answer)
+    assert_stopped(address, app_log, before)
 
 
-def test_a_client_can_cancel(client: Client, address: str) -> None:
+def test_a_client_can_cancel(client: Client, address: str, app_log: Path) -> None:
+    before = len(jobs_in(app_log))
     job = client.submit(*LONG["generate"], api_name="/generate")
-    *_, answer = islice(job, 3)
-    assert len(answer["fp32"]["words"]) < 1000
+    assert len(next(iter(job))["fp32"]["words"]) < 1000
     job.cancel()
-    assert is_served_at_once(address, answer)
+    assert_stopped(address, app_log, before)
 
 
 def test_defaults_are_the_documented_ones(client: Client) -> None:

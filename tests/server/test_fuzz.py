@@ -20,6 +20,7 @@ from fuzz_bytes import raw_bytes
 from fuzz_calls import ENDPOINTS, Page, calls, others
 from fuzz_requests import on_any_path, routes
 from lmdemo.bench import running_app
+from waiting import LAST_NET
 
 REQUESTS = int(os.environ.get("LMDEMO_FUZZ", "1500"))
 BATCH = 10  # requests that are on their way at the same time
@@ -109,7 +110,7 @@ REFUSED = {
 
 
 def test_what_no_client_sends_is_refused_with_a_sentence(app: FuzzedApp) -> None:
-    answers = app.raw([data for data, _, _ in REFUSED.values()], look=12)
+    answers = app.raw([data for data, _, _ in REFUSED.values()], look=LAST_NET)
     for (name, (_, status, sentence)), answer in zip(REFUSED.items(), answers, strict=True):
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (name, answer)
         assert sentence.encode() in answer, (name, answer)
@@ -125,7 +126,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_is_forgotten(app: FuzzedAp
 
 
 def test_a_body_that_is_no_http_leaves_no_traceback(app: FuzzedApp) -> None:
-    answers = app.raw([post("/nothing", "Transfer-Encoding: chunked", body="no length\r\n")] * 5, look=1)
+    answers = app.raw([post("/nothing", "Transfer-Encoding: chunked", body="no length\r\n")] * 5, look=LAST_NET)
     assert all(answer.startswith(b"HTTP/1.1 400 ") for answer in answers)
     app.settle()
 
@@ -135,7 +136,7 @@ def test_two_clients_of_a_session_may_leave(app: FuzzedApp) -> None:
     function = next(each for each in app.functions.values() if each["api_name"] == "evaluate")
     body = {"data": [5_000, 1], "fn_index": function["id"], "session_hash": "shared"}
     app.post(JOIN, body)
-    assert all(answer.startswith(b"HTTP/1.1 200") for answer in app.raw([follow, follow], look=0.5))
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in app.left([follow, follow]))
     app.settle()
 
 

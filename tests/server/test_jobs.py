@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,9 +105,15 @@ def test_a_job_that_takes_too_long_gives_what_was_measured_and_a_sentence(lines:
     assert 0 < line["words"] < 1_000  # it was not computed to its end
 
 
-def test_waiting_for_the_first_snapshot_is_not_counted(lines: Callable, writing: Callable) -> None:
+def test_waiting_for_the_first_snapshot_is_not_counted(
+    lines: Callable, writing: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("lmdemo.server.jobs.time", SimpleNamespace(perf_counter=lambda: now))
+
     def behind_others(_pause: Pause) -> Iterator[lmdemo.Generation]:
-        time.sleep(1.5)
+        nonlocal now
+        now = 1.5
         yield from writing(count=3)
 
     assert [snapshot.final for snapshot in jobs.run(job(), behind_others, longest=1)][-1]

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 import patient
-from endpoints import LONG, begin, following, left_to_compute
+from account import jobs_in
+from endpoints import LONG, assert_stopped, begin, following
 from lmdemo.bench import ROOT, running_app
 from lmdemo.server import tools
 from readme import README
@@ -24,6 +25,7 @@ from waiting import LAST_NET
 
 ENVIRONMENT = ROOT / ".venv" / "mcp"
 PATH = "/gradio_api/mcp/"
+ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
 class Agent:
@@ -64,9 +66,15 @@ def python() -> str:
 
 
 @pytest.fixture(scope="module")
-def app(python: str) -> Iterator[str]:
+def tools_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `app` writes to its standard error."""
+    return tmp_path_factory.mktemp("tools") / "log"
+
+
+@pytest.fixture(scope="module")
+def app(python: str, tools_log: Path) -> Iterator[str]:
     """The real app where `mcp` is installed, at a console that has no character for what Gradio prints then."""
-    with running_app(python=python, PYTHONIOENCODING="cp1252") as (_, address, _):
+    with running_app(python=python, log=tools_log, PYTHONIOENCODING="cp1252") as (_, address, _):
         yield address
 
 
@@ -81,11 +89,14 @@ def agent(python: str, app: str) -> Iterator[Agent]:
     agent.close()
 
 
+def request(method: str, **parameters: object) -> dict:
+    """A request of the protocol, as JSON."""
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+
+
 def post(app: str, method: str, timeout: float, **parameters: object) -> dict:
     """A request over plain HTTP, left after `timeout` seconds."""
-    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-    accept = {"Accept": "application/json, text/event-stream"}
-    answer = httpx.post(app + PATH, json=request, headers=accept, timeout=timeout)
+    answer = httpx.post(app + PATH, json=request(method, **parameters), headers=ACCEPT, timeout=timeout)
     (data,) = re.findall(r"^data: (.*)$", answer.text.replace("\r\n", "\n"), re.MULTILINE)
     return json.loads(data)
 
@@ -206,20 +217,22 @@ def test_nothing_else_is_offered(app: str, method: str) -> None:
     assert refused["error"] == {"code": -32601, "message": "Method not found"}
 
 
-def test_agents_that_leave_end_their_runs(app: str) -> None:
-    with following(app, "generate", *LONG["generate"]) as events:
-        answer = begin(events)
-    for patience in (1.0, 0.3, 0.3, 0.05, 0.05):  # seconds: in the middle, and before there is anything to end
+def test_agents_that_leave_end_their_runs(app: str, tools_log: Path) -> None:
+    before = len(jobs_in(tools_log))
+    tokens, window = LONG["evaluate"]
+    call = {"name": "evaluate_loss_and_speed", "arguments": {"tokens": tokens, "window": window}}
+    asked = request("tools/call", **call, _meta={"progressToken": 1})
+    with patient.stream("POST", app + PATH, json=asked, headers=ACCEPT) as answer:
+        assert any("Computing." in line for line in answer.iter_lines())  # then it is left, in the middle
+    for _ in range(2):  # before there is anything to end
         with pytest.raises(httpx.TimeoutException):
-            write(app, 1000, patience)
-    began = time.monotonic()
-    assert not write(app, 2)["isError"]
-    assert time.monotonic() - began < max(1, left_to_compute(answer) / 3)
+            write(app, 1000, 0.05)
+    assert_stopped(app, tools_log, before)
 
 
 def test_agents_wait_their_turn_and_only_so_many_do(app: str) -> None:
     with ThreadPoolExecutor(tools.AT_ONCE + 1) as threads:
-        with following(app, "generate", *LONG["generate"]) as events:
+        with following(app, "evaluate", *LONG["evaluate"]) as events:
             begin(events)
             calls = [threads.submit(write, app, 1) for _ in range(tools.AT_ONCE + 1)]
             answered = next(found for _ in events if (found := [call for call in calls if call.done()]))

@@ -1,12 +1,13 @@
 """The endpoints over plain HTTP: their events, how to leave them, and whether a run that was left is over."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from pathlib import Path
 
+from account import jobs_in
 from patient import post, stream
+from waiting import wait_until
 
 DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25), "inspect": ("It", ["was"], 0, 1.0, 0, 1)}
 DEFAULTS["text"] = ("It was",)
@@ -43,25 +44,21 @@ def call(address: str, name: str, *data: object) -> tuple[str, object]:
 
 
 def begin(events: Iterator[tuple[str, object]]) -> object:
-    """An early answer of a run that goes on, when it has found its pace."""
-    *_, (event, (answer,)) = islice(events, 3)
+    """The first answer of a run, which goes on."""
+    event, (answer,) = next(events)
     assert event == "generating"
     return answer
 
 
-def is_served_at_once(address: str, left: object) -> bool:
-    """Whether a short call is served as soon as the run that stood at `left` could be ended: within a second.
+def assert_stopped(address: str, log: Path, before: int) -> None:
+    """All runs in the log but the first `before` were stopped, and those that waited computed nothing.
 
-    Or on a busy machine within a third of what that run still had to compute.
+    Runs are served in turn, so when a short call has been served all before it have ended.
     """
-    began = time.monotonic()
     assert call(address, "generate", "It was", 2)[0] == "complete"
-    return time.monotonic() - began < max(1, left_to_compute(left) / 3)
-
-
-def left_to_compute(answer: object) -> float:
-    """The seconds that a run of `LONG` had to compute on from this answer."""
-    if isinstance(answer, list):
-        return sum(row["seconds"] * (LONG["evaluate"][0] / row["tokens"] - 1) for row in answer)
-    writings = (answer[name] for name in ("fp32", "int8"))
-    return sum(writing["seconds"] * (LONG["generate"][1] / len(writing["words"]) - 1) for writing in writings)
+    wait_until(
+        lambda: jobs_in(log)[before:][-1:] and jobs_in(log)[-1]["outcome"] == "done", "the line of the short call"
+    )
+    first, *waiting, _short = jobs_in(log)[before:]
+    assert first["outcome"] == "stopped"
+    assert {(one["outcome"], "words" in one) for one in waiting} <= {("stopped", False)}

@@ -15,9 +15,8 @@ import httpx
 from anyio.from_thread import BlockingPortal
 
 from lmdemo.bench import ROOT
-from waiting import wait_until
+from waiting import LAST_NET, wait_until
 
-PATIENCE = 60.0  # seconds an answer may take
 LOOK = 0.2  # seconds that a stream is read which may never end
 FOLLOW = 2.0  # seconds without a word after which a run is left to itself: another stream may have taken its results
 SERVERS = (str(ROOT / "lmdemo"), str(ROOT / "app.py"), str(Path(gradio.__file__).parent.parent), "/tmp/gradio")
@@ -91,7 +90,7 @@ class FuzzedApp:
         """Keep connections open from one request to the next."""
         # an idle connection is given up before the server does so, after 5 s, and a request meets its end
         limits = httpx.Limits(max_connections=32, keepalive_expiry=2)
-        self.client = httpx.AsyncClient(base_url=self.address, timeout=PATIENCE, limits=limits)
+        self.client = httpx.AsyncClient(base_url=self.address, timeout=LAST_NET, limits=limits)
         config = self.get("/config")
         self.functions = {function["id"]: function for function in config["dependencies"]}
         self.components = {component["id"]: component for component in config["components"]}
@@ -102,13 +101,13 @@ class FuzzedApp:
 
     def get(self, path: str) -> dict:
         """The JSON of a page, outside the counts."""
-        return httpx.get(self.address + path, timeout=PATIENCE).raise_for_status().json()
+        return httpx.get(self.address + path, timeout=LAST_NET).raise_for_status().json()
 
     def answer(self, path: str, body: Mapping[str, object]) -> str:
         """The whole answer to a call of a function of the page, its results included if they come by the queue."""
         sent, answer = self.post(path, body)
         if event := answer.event():
-            answer = self.loop.run(self.send(_stream(sent, event), PATIENCE))
+            answer = self.loop.run(self.send(_stream(sent, event), LAST_NET))
             assert "close_stream" in answer.text
         self.check_log()
         return answer.text
@@ -121,7 +120,7 @@ class FuzzedApp:
 
     def together(self, requests: Sequence[Sent]) -> None:
         """Send requests at the same time; a run that one of them starts is ended."""
-        self.loop.run(asyncio.wait_for(self._together(requests), 2 * PATIENCE))
+        self.loop.run(asyncio.wait_for(self._together(requests), 2 * LAST_NET))
         self.check_log()
 
     async def _together(self, requests: Sequence[Sent]) -> None:
@@ -138,7 +137,7 @@ class FuzzedApp:
         streaming = answer.headers.get("content-type", "").startswith("text/event-stream")
         read = b""
         try:
-            async with asyncio.timeout(look if streaming else PATIENCE) as limit:
+            async with asyncio.timeout(look if streaming else LAST_NET) as limit:
                 async for piece in answer.aiter_bytes():
                     read += piece
                     if streaming:
@@ -160,6 +159,22 @@ class FuzzedApp:
 
     async def _all_raw(self, data: Sequence[bytes], look: float) -> list[bytes]:
         return await asyncio.gather(*(self._raw(each, look) for each in data))
+
+    def left(self, data: Sequence[bytes]) -> list[bytes]:
+        """Send bytes, each on a connection of its own; the heads of the answers, after which all are closed."""
+        heads = self.loop.run(self._left(data))
+        self.check_log()
+        return heads
+
+    async def _left(self, data: Sequence[bytes]) -> list[bytes]:
+        parts = urlsplit(self.address)
+        connections = [await asyncio.open_connection(parts.hostname, parts.port) for _ in data]
+        for (_, writer), each in zip(connections, data, strict=True):
+            writer.write(each)
+        heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in connections]
+        for _, writer in connections:
+            writer.close()
+        return heads
 
     async def _raw(self, data: bytes, look: float) -> bytes:
         parts = urlsplit(self.address)

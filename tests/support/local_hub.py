@@ -11,12 +11,15 @@ import hashlib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from huggingface_hub import constants
 
 from local_hub_uploads import add_committing, add_uploading, step
 from local_repos import Repo, git_id, is_large, refused, rights
@@ -40,6 +43,24 @@ class Fault:
     silent: bool = False  # accept, then say nothing until released
     deaf: bool = False  # do it, then say nothing until released
     overtaken: bool = False  # another commit comes in before this one
+
+    @property
+    def hangs(self) -> bool:
+        """Whether something is never answered."""
+        return bool(self.hang) or self.silent or self.deaf
+
+
+@contextmanager
+def as_patient_as(fault: Fault) -> Iterator[None]:
+    """The Hub's client gives up after a second where something hangs; else a busy machine has all the time it needs."""
+    if not fault.hangs:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+            patch.setattr(constants, limit, 1)
+        patch.setattr("lmdemo.publish.COMMIT_TIMEOUT", 1.0)
+        yield
 
 
 class LocalHub:
