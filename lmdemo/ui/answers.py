@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from lmdemo.bit_costs import BASELINE, Cost
+from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation
 from lmdemo.inspecting import Inspection
@@ -11,9 +12,11 @@ from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.own_text import TextReading
+from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import ROUNDED, Simulated
 from lmdemo.text import detokenize, shown
-from lmdemo.ui import prose
+from lmdemo.ui import prose, shaped
+from lmdemo.variants import FAIR
 
 MOST_UNKNOWN = 10  # words outside the vocabulary that are named
 
@@ -107,6 +110,36 @@ def simulated(found: Simulated) -> dict:
             {"matrix": cost.rounding.matrices[0], **_cost(cost)}
             for cost in (costs.ranked(rounding.bits, rounding.per_row) if costs else ())
         ],
+    }
+
+
+def shape(run: ShapeRun) -> dict:
+    """A shape that was made up and measured; of a packed variant the file is that of its modules."""
+    sentence, _ = shaped.verdict(run)
+    return {
+        "parameters": run.shape.parameters,
+        "variants": [
+            {
+                "variant": name,
+                "bytes": size.total if size else None,
+                "modules": dict(size.modules) if size else None,
+                "writing": _timed(run.writing, name) if run.final else None,
+                "reading": _timed(run.reading, name) if run.final else None,
+            }
+            for name, size in ((name, run.sizes.get(name.removesuffix("-packed"))) for name in run.variants)
+        ],
+        "sentence": sentence or None,
+        "doubts": shaped.doubts(run) if run.final else None,
+    }
+
+
+def _timed(timed: Latencies | Comparison, name: str) -> dict:
+    speed, speedup = timed.speed(name), timed.speedup(name, over=FAIR)
+    return {
+        "words_per_second": speed.median,
+        "interval": _numbers(speed.low, speed.high),
+        "speedup": speedup.median,
+        "speedup_interval": _numbers(speedup.low, speedup.high),
     }
 
 

@@ -16,6 +16,8 @@ from lmdemo.measured import Evaluation
 from lmdemo.own_text import TextReading
 from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.server.service import Service
+from lmdemo.shape import Shape
+from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import Simulated
 from lmdemo.ui import answers
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
@@ -23,7 +25,7 @@ from lmdemo.variants import TUTORIAL
 
 
 def build(service: Service) -> None:
-    """Add /generate, /sizes, /evaluate, /inspect, /text and /bits to the page being built."""
+    """Add /generate, /sizes, /evaluate, /inspect, /text, /bits and /shape to the page being built."""
     endpoints = Endpoints(service)
     gr.api(endpoints.generate_texts, api_name="generate", **TURN)
     gr.api(endpoints.list_sizes, api_name="sizes", concurrency_limit=None)
@@ -31,6 +33,7 @@ def build(service: Service) -> None:
     gr.api(endpoints.inspect_choice, api_name="inspect", **TURN)
     gr.api(endpoints.read_text, api_name="text", **TURN)
     gr.api(endpoints.round_to_bits, api_name="bits", **TURN)
+    gr.api(endpoints.measure_shape, api_name="shape", **TURN)
 
 
 class Endpoints:
@@ -175,6 +178,34 @@ class Endpoints:
         rounding = {"bits": bits, "per_row": per_row, "matrices": matrices}
         for snapshot in _paced(self._service.run("api/bits", self._round, **rounding, **asked), TEXT_INTERVAL):
             yield answers.simulated(snapshot)
+
+    def measure_shape(
+        self, ntoken: int, ninp: int, nhid: int, nlayers: int, window: int = 25, tied: bool = False
+    ) -> Iterator[dict]:
+        """Make up an LSTM word language model of a shape, quantize it, and measure bytes and speed here and now.
+
+        Bytes and speed depend on the shape, not on the weights, which are random. The answer has parameters, how many
+        there are; variants, a row for fp32, fp32-packed (the same weights laid out for this CPU), int8
+        (quantize_dynamic) and int8-packed: bytes, what torch.save writes, and modules, what each module adds to that;
+        writing, of words one at a time, and reading, of words a window at a time, each with words_per_second, its
+        interval, and speedup, how many times as fast as fp32-packed, with speedup_interval (95 %); then sentence,
+        whether int8 pays; and doubts, why the timing may be wrong, empty if nothing speaks against it. What is not
+        measured yet is null. At most 160 MB of fp32 weights are built.
+
+        Args:
+            ntoken: Words in the vocabulary, 2 to 300000.
+            ninp: Width of a word's embedding, 1 to 4096.
+            nhid: Width of a hidden state, 1 to 4096.
+            nlayers: Stacked LSTM layers, 1 to 16.
+            window: Words read in one call, 1 to 1000.
+            tied: Whether embedding and decoder are one matrix, which needs ninp equal to nhid.
+        """
+        asked = {"ntoken": ntoken, "ninp": ninp, "nhid": nhid, "nlayers": nlayers, "window": window, "tied": tied}
+        for run in _paced(self._service.run("api/shape", self._shape, **asked), CHART_INTERVAL):
+            yield answers.shape(run)
+
+    def _shape(self, pause: Pause, **fields: object) -> Iterator[ShapeRun]:
+        return self._service.lab.measure_shape(Shape(**fields), pause)
 
     def _round(
         self, pause: Pause, bits: object, per_row: object, matrices: object, **fields: object

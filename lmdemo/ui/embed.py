@@ -12,12 +12,14 @@ from lmdemo.inputs import some_of
 from lmdemo.lab import Lab
 from lmdemo.rounding import Rounding
 from lmdemo.server.service import Service
-from lmdemo.ui import bits, evaluate, generate, markup, query
+from lmdemo.shape import FIELDS, Shape
+from lmdemo.ui import bits, evaluate, generate, markup, query, your_shape
 from lmdemo.ui.events import AS_SENT, QUICK, Update, named
 
 TITLE = "lmdemo: what 8 bits change"
 FRAME, COMPONENT = "iframe", "web component"
-SHOWN = {"Texts": "texts", "Tiles": "tiles", "Size": "size", "Evaluate": "evaluate", "Bits": "bits", "All tabs": None}
+SHOWN = {"Texts": "texts", "Tiles": "tiles", "Size": "size", "Evaluate": "evaluate", "Bits": "bits"}
+SHOWN |= {"Your shape": "shape", "All tabs": None}
 THEMES = {"as the reader’s system": "", "light": "light", "dark": "dark"}
 
 HOW = """
@@ -58,6 +60,7 @@ def build(
     writing: generate.Parts,
     measuring: evaluate.Parts,
     rounding: bits.Parts,
+    shaping: your_shape.Parts,
 ) -> dict[str, object]:
     """Lay the builder out; it writes the snippet anew when its tab opens and when a choice changes.
 
@@ -73,7 +76,7 @@ def build(
     set_now = {"address": address, "shown": shown, "way": way, "theme": theme, **writing.controls}
     set_now |= {"guess": writing.guess, "tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
     set_now["measured"] = measuring.controls["variants"]
-    set_now |= rounding.controls
+    set_now |= rounding.controls | {f"shape_{name}": control for name, control in shaping.controls.items()}
     writes = {**named(partial(draw, service), set_now, {"wrong": wrong, "code": code}), **QUICK, **AS_SENT}
     # a choice that comes while the one before it is answered is not lost
     gr.on([tab.select, shown.input, way.input, theme.input], **writes, trigger_mode="always_last")
@@ -104,6 +107,7 @@ def _asked(
     **settings: object,
 ) -> dict[str, str]:
     """The parameters for the whole page as it is set now, on the tab of an exhibit; what they ask for runs at once."""
+    shape = {name: settings.pop(f"shape_{name}") for name in FIELDS}
     match view:
         case "texts" | None:
             names = some_of("Variants", variants, lab.variants)
@@ -116,6 +120,8 @@ def _asked(
         case "bits":
             rounding = Rounding(bits, query.per_row(scale), matrices)
             return query.BitsQuery(rounding, GenerationSettings(**settings)).parameters()
+        case "shape":
+            return query.ShapeQuery(Shape(**shape), run=True).parameters()
     return {"tab": query.VIEWS[view]}
 
 

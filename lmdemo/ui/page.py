@@ -62,7 +62,7 @@ def build_page(service: Service) -> gr.Blocks:
                 shaping = your_model.build(service, to_shape)
             with gr.Tab("About", id="about") as about_tab:
                 explained = about.build(lab)
-                snippet = embed.build(service, about_tab, here, writing, measuring, rounding)
+                snippet = embed.build(service, about_tab, here, writing, measuring, rounding, shaping)
         attribution()
         facts = gr.HTML(_facts(lab), elem_id="facts")
         api.build(service)

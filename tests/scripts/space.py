@@ -98,6 +98,7 @@ def start(folder: Path, python: str, home: Path, **hardware: str) -> None:
             "lmdemo_inspect_choice",
             "lmdemo_read_text",
             "lmdemo_round_to_bits",
+            "lmdemo_measure_shape",
         ], tools
         assert "lmdemo-lstm" not in httpx.get(f"{address}/config").text, "the guess that failed is on the page"
     lines = log.read_text(encoding="utf-8")

@@ -261,6 +261,46 @@ def test_bits_that_cannot_be_are_answered_with_one_sentence(address: str, data: 
     assert (event, answer["error"]) == ("error", sentence)
 
 
+def test_shape(client: Client) -> None:
+    answers = list(client.submit(40, 6, 8, 2, 5, False, api_name="/shape"))
+    assert {tuple(answer) for answer in answers} == {("parameters", "variants", "sentence", "doubts")}
+    assert answers[0]["sentence"] is None
+    assert answers[0]["variants"][0]["writing"] is None
+    final = answers[-1]
+    assert final["parameters"] == lmdemo.Shape(40, 6, 8, 2).parameters
+    assert [row["variant"] for row in final["variants"]] == ["fp32", "fp32-packed", "int8", "int8-packed"]
+    for row in final["variants"]:
+        assert sum(row["modules"].values()) == row["bytes"]
+        for work in ("writing", "reading"):
+            low, high = row[work]["speedup_interval"]
+            assert low <= row[work]["speedup"] <= high
+            low, high = row[work]["interval"]
+            assert low <= row[work]["words_per_second"] <= high
+    assert final["variants"][1]["writing"]["speedup"] == 1
+    assert final["sentence"].startswith("At this shape")
+    assert isinstance(final["doubts"], str)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ((0,), "Vocabulary must be a whole number from 2 to 300,000 (words)."),
+        ((40, math.inf), "Embedding must be a whole number from 1 to 4,096."),
+        ((40, 6, 8, 2, 5, "yes"), "Tied must be true or false."),
+        ((40, 6, 8, 2, 5, True), "Tied weights are one matrix: Embedding and Hidden must be of one width."),
+        (
+            (300_000, 4_096, 4_096, 16),
+            "This shape has 4,605,907,936 parameters, 18,424 MB as fp32; at most 160 MB are built here.",
+        ),
+    ],
+)
+def test_a_shape_that_is_none_or_too_much_is_answered_with_one_sentence(
+    address: str, data: tuple, sentence: str
+) -> None:
+    event, answer = call(address, "shape", *data)
+    assert (event, answer["error"]) == ("error", sentence)
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -292,6 +332,7 @@ def test_only_the_endpoints_of_the_design_are_public(client: Client) -> None:
         "/evaluate",
         "/generate",
         "/inspect",
+        "/shape",
         "/sizes",
         "/text",
     ]

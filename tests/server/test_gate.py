@@ -257,7 +257,12 @@ def test_what_passes_a_choice_is_answered_with_a_sentence(bare: Target, ours: Ta
             "The body must hold prompt, words, temperature, top_k, seed.",
         ),
         ("call/v2/sizes", {"data": []}, 400, "The body must be an empty object."),
-        ("call/follow", {"data": []}, 404, "The endpoints are /generate, /sizes, /evaluate, /inspect, /text, /bits."),
+        (
+            "call/follow",
+            {"data": []},
+            404,
+            "The endpoints are /generate, /sizes, /evaluate, /inspect, /text, /bits, /shape.",
+        ),
         ("call/sizes", b" " * (MAX_BYTES + 1), 413, "A request may have 65,536 bytes."),
         ("queue/join", {"data": []}, 400, "session_hash must be 1 to 64 letters, digits, - and _."),
         ("cancel", {"session_hash": "a", "event_id": "b"}, 400, "fn_index must be a whole number."),

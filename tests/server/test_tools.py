@@ -135,6 +135,7 @@ def test_the_tools_are_the_endpoints_and_say_what_they_do(agent: Agent) -> None:
         "inspect_choice": ["prompt", "words", "position", "temperature", "top_k", "seed"],
         "read_text": ["text"],
         "round_to_bits": ["bits", "per_row", "matrices", "prompt", "words", "temperature", "top_k", "seed"],
+        "measure_shape": ["ntoken", "ninp", "nhid", "nlayers", "window", "tied"],
     }
     assert found["generate_texts"]["inputSchema"]["required"] == ["prompt"]
     for tool in found.values():
@@ -177,12 +178,14 @@ def test_an_agent_gets_the_other_answers(agent: Agent, app: str) -> None:
     assert json.loads(text)["words"] == ["It", "was"]
     (text,) = agent.call("round_to_bits", bits=3, prompt="It", words=5)["texts"]
     assert len(json.loads(text)["rounded"]["words"]) == 5
+    (text,) = agent.call("measure_shape", ntoken=40, ninp=6, nhid=8, nlayers=1)["texts"]
+    assert json.loads(text)["sentence"].startswith("At this shape")
 
 
 FILE = {"path": "/etc/passwd", "url": "http://127.0.0.1:1/x", "meta": {"_type": "gradio.FileData"}}
 NO_TOOL = (
     "The tool must be one of generate_texts, list_sizes, evaluate_loss_and_speed, inspect_choice, read_text,"
-    " round_to_bits."
+    " round_to_bits, measure_shape."
 )
 NO_VALUE = "Values must be text, numbers, true, false, null or lists of them."
 ARGUMENTS = "generate_texts takes no arguments but prompt, words, temperature, top_k, seed."

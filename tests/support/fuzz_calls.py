@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fuzz_app import JSON, Sent
 from fuzz_requests import API, anything, bodies, label, plain, queries, segments, sessions, text
 
-ENDPOINTS = ("generate", "sizes", "evaluate", "inspect", "text", "bits")
+ENDPOINTS = ("generate", "sizes", "evaluate", "inspect", "text", "bits", "shape")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 
 from lmdemo.rounding import Rounding
 from lmdemo.server.service import Service
+from lmdemo.shape import FIELDS, Shape
 from lmdemo.ui import embed, query
 from lmdemo.variants import VARIANTS
 
@@ -14,6 +15,8 @@ ADDRESS = "https://example.org/lab/?tab=about"
 SET = {"prompt": "The captain", "words": 12, "temperature": 0.8, "top_k": 40, "seed": 2, "allow_unk": False}
 SET |= {"variants": ["int8"], "guess": False, "tokens": 400, "window": 50, "measured": ["int8"]}
 SET |= {"bits": 3, "scale": "row", "matrices": ["LSTM", "decoder"]}
+SHAPE = Shape(40, 8, 8, 2, window=5, tied=True)
+SET |= {f"shape_{name}": getattr(SHAPE, name) for name in FIELDS}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,7 @@ def test_what_is_embedded_and_what_it_links_to_show_what_is_set(service: Service
         if rounded:
             assert rounded.rounding == Rounding(3, True, ("LSTM", "decoder"))
             assert (rounded.settings.seed, rounded.settings.top_k) == (2, 40)
+        assert query.shaping(address) == (query.ShapeQuery(SHAPE, run=True) if view == "shape" else None)
 
 
 def test_only_an_exhibit_is_without_tabs_and_the_theme_is_the_frames(service: Service) -> None:
