@@ -28,6 +28,7 @@ from lmdemo.rounding import (
 TOKENS = 1_500  # words of test text that are read, if it has as many
 WINDOW = 200  # words read in one call; fp32's figures do not depend on it
 BASELINE = "fp32"
+ALL = (MOST_BITS - LEAST_BITS + 1) * 2 * (1 + len(MATRICES))  # costs: bits, scales, and all matrices or one
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Sensitivity:
     tokens: int  # words that are predicted
     costs: tuple[Cost, ...]  # so far
     final: bool
+
+    @property
+    def share(self) -> float:
+        """How much of all costs is known, 0 to 1."""
+        return len(self.costs) / ALL
 
     def cost(self, rounding: Rounding) -> Cost | None:
         """What that rounding costs; None where it is not known."""

@@ -6,6 +6,7 @@ one of them has it measured alone.
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -55,12 +56,18 @@ class Simulation:
         self._unstarted = threading.Lock()  # whoever takes it starts; it is never given back
         self._closed, self._ended = threading.Event(), threading.Event()
         self._costs: Sensitivity | None = None
+        self._seconds_left: float | None = None
         self._alone: dict[Rounding, Cost] = {}  # measured for who asked before they were known, or of two matrices
 
     @property
     def costs(self) -> Sensitivity | None:
         """What the roundings cost, as far as that is known."""
         return self._costs
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest of `costs` will take, by what took so long until now; None before anything is known."""
+        return self._seconds_left
 
     @property
     def to_come(self) -> bool:
@@ -78,9 +85,12 @@ class Simulation:
 
     def compute(self) -> None:
         """Find `costs` out, each step when no run is under way."""
+        began = time.monotonic()
         try:
             for found in self._turns.take_at_rest(sensitivity(self._checkpoint)):
                 self._costs = found
+                if found.costs:
+                    self._seconds_left = (time.monotonic() - began) * (1 - found.share) / found.share
                 if self._closed.is_set():
                     break
         except Exception:  # a thread that ends in silence would tell nobody; what was found stays

@@ -60,6 +60,8 @@ def test_all_costs_are_found_behind_the_page(simulated: Simulation, monkeypatch:
     simulated.compute()
     assert not simulated.to_come
     assert simulated.costs.final
+    assert simulated.costs.share == 1
+    assert simulated.seconds_left == 0
     monkeypatch.setattr(simulation, "cost_of", lambda *_: pytest.fail("it is known"))
     found = last(simulated, Rounding(4))
     assert found.cost == simulated.costs.cost(Rounding(4))

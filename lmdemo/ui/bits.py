@@ -159,10 +159,12 @@ def _texts(found: Simulated, under_way: bool) -> Markup:
 
 
 def _costs(lab: Lab, found: Simulated) -> Update:
+    simulation = lab.simulation
+    waiting = bits_prose.waiting(found.rounding, simulation.seconds_left, simulation.to_come)
     return {
         "curves": bits_curves(found.costs, found.cost),
-        "hurt": hurting.ranked(found.costs, found.rounding),
-        "clock": gr.Timer(active=lab.simulation.to_come),
+        "hurt": hurting.ranked(found.costs, found.rounding, waiting),
+        "clock": gr.Timer(active=simulation.to_come),
     }
 
 

@@ -59,12 +59,20 @@ def saved(found: Simulated) -> str:
     )
 
 
+def waiting(rounding: Rounding, seconds_left: float | None, to_come: bool) -> str:
+    """What is said until it is known which matrix hurts; `seconds_left` is what all roundings will take."""
+    if not to_come:
+        return "Which matrix hurts could not be measured; the log of this server says why."
+    left = "" if seconds_left is None else f" All of it takes about {seconds_left:.0f} s more while nobody computes."
+    return f"One matrix at a time is being measured, from 8 bits down; {rounding.bits} bits are to come.{left}"
+
+
 def hurts(costs: Sensitivity | None, rounding: Rounding) -> str:
-    """Which matrix hurts most when it alone is rounded, in one sentence; until that is known, how far it is."""
+    """Which matrix hurts most when it alone is rounded, in one sentence; empty until that is known."""
     ranked = costs.ranked(rounding.bits, rounding.per_row) if costs else ()
     together = costs.cost(Rounding(rounding.bits, rounding.per_row)) if costs else None
     if not ranked or together is None:
-        return f"One matrix at a time is being measured, from 8 bits down; {rounding.bits} bits are to come."
+        return ""
     worst = ranked[0]
     (name,) = worst.rounding.matrices
     return (

@@ -10,8 +10,8 @@ from lmdemo.ui.plots import SCALE_VARIANTS
 HEADS = ("matrix", "KL alone", "saves")
 
 
-def ranked(costs: Sensitivity | None, rounding: Rounding) -> Markup:
-    """The sentence, and the matrices as a table, the one that hurts most first."""
+def ranked(costs: Sensitivity | None, rounding: Rounding, waiting: str) -> Markup:
+    """The sentence, and the matrices as a table, the one that hurts most first; `waiting` until that is known."""
     found = costs.ranked(rounding.bits, rounding.per_row) if costs else ()
     rows = Markup().join(_row(cost, found) for cost in found)
     heads = Markup().join(map(Markup('<th scope="col">{}</th>').format, HEADS))
@@ -21,7 +21,7 @@ def ranked(costs: Sensitivity | None, rounding: Rounding) -> Markup:
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table>"
     ).format(SCALE_VARIANTS[rounding.per_row], heads, rows)
     return Markup('<h2>Which matrix hurts?</h2><p class="sentence">{}</p>{}').format(
-        bits_prose.hurts(costs, rounding), table if found else ""
+        bits_prose.hurts(costs, rounding) or waiting, table if found else ""
     )
 
 

@@ -171,12 +171,20 @@ def test_what_is_drawn_of_any_row_lies_within_the_picture(bundled: lmdemo.Checkp
 
 
 def test_the_matrix_that_hurts_most_stands_first_in_sentence_and_table(costs: Sensitivity) -> None:
-    drawn = str(hurting.ranked(costs, Rounding(3)))
+    drawn = str(hurting.ranked(costs, Rounding(3), "not yet"))
     names = [cost.rounding.matrices[0] for cost in costs.ranked(3, False)]
     assert re.findall(r'<th scope="row">(.*?)</th>', drawn) == names
     read = Reader(drawn).text
     assert f"The {names[0]} hurts most: alone with 3 bits and one scale a tensor" in read
-    assert "being measured" in str(hurting.ranked(None, Rounding(3)))
+    some = replace(costs, costs=costs.costs[:16], final=False)
+    for known in (None, some):
+        assert "not yet" in str(hurting.ranked(known, Rounding(3), "not yet"))
+
+
+def test_what_takes_longer_is_said() -> None:
+    assert "All of it takes about 42 s more" in bits_prose.waiting(Rounding(3), 41.7, to_come=True)
+    assert bits_prose.waiting(Rounding(3), None, to_come=True).endswith("; 3 bits are to come.")
+    assert "could not be measured" in bits_prose.waiting(Rounding(3), 41.7, to_come=False)
 
 
 def test_a_word_of_the_vocabulary_is_text(bundled: lmdemo.Checkpoint) -> None:
