@@ -32,6 +32,7 @@ def build(lab: Lab) -> Components:
         label="int8, in lmdemo/variants.py",
         interactive=False,
         wrap_lines=True,
+        show_line_numbers=False,  # the editor takes them for higher than the lines, as long as it is not in sight
         elem_id="code-that-ran",
     )
     gr.Markdown(heading)

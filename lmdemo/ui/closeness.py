@@ -4,25 +4,20 @@ import math
 
 from lmdemo.bootstrap import Estimate
 from lmdemo.evaluation import shown_perplexity
-from lmdemo.fidelity import CLOSE, Fidelity, FidelityRun, coin
+from lmdemo.fidelity import Fidelity, FidelityRun, coin
 from lmdemo.passages import Passage
 from lmdemo.ui.prose import of_interest, ranged, signed
 
 VAST = 1e10  # a share by which perplexity changes, from which on it says nothing any more
 
 
-def verdict(run: FidelityRun) -> str:
-    """What the variant of most interest costs, with its intervals; empty where there is nothing to compare."""
+def distance(run: FidelityRun) -> str:
+    """How far the variant of most interest is from the baseline; empty where there is nothing to compare."""
     name = of_interest(run.results)
     if name == run.baseline:
         return ""
     found = run.results[name]
-    one, other = (shown_perplexity(run.results[each].perplexity.value, 1) for each in (run.baseline, name))
-    return (
-        f"On this text, over {run.tokens:,} words in windows of {run.window}, the perplexity of {name} is {other}"
-        f" against {one}, a change of {change(found)}; closer than {CLOSE:.0%}: {close(found)}. KL is {kl(found.kl)},"
-        f" as if a coin that says 50% said {as_coin(found)}."
-    )
+    return f"KL of {name} is {kl(found.kl)}, as if a coin that says 50% said {as_coin(found)}."
 
 
 def close(found: Fidelity) -> str:

@@ -61,7 +61,7 @@ def stop_button() -> gr.Button:
 def chart(figure: object, elem_id: str, title: str, described_by: str) -> gr.Plot:
     """A chart under its title, and one picture of that name to screen readers.
 
-    `described_by` is the id of the element with the sentence that says what the chart shows.
+    `described_by` is the id of the element with the sentence that says what the chart shows, or several ids.
     """
     script = f"lmdemo.describeChart(element, {json.dumps(elem_id)}, {json.dumps(described_by)})"
     gr.HTML(Markup('<p class="title" id="{}-title">{}</p>').format(elem_id, title), js_on_load=script)

@@ -72,7 +72,14 @@ def build(
         way = gr.Radio([FRAME, COMPONENT], value=FRAME, label="As")
         theme = gr.Radio(list(THEMES), value=next(iter(THEMES)), label="Light or dark")
     wrong = gr.HTML()
-    code = gr.Code(language="html", label="Snippet", interactive=False, wrap_lines=True, elem_id="snippet")
+    code = gr.Code(
+        language="html",
+        label="Snippet",
+        interactive=False,
+        wrap_lines=True,
+        show_line_numbers=False,  # see about.py
+        elem_id="snippet",
+    )
     set_now = {"address": address, "shown": shown, "way": way, "theme": theme, **writing.controls}
     set_now |= {"guess": writing.guess, "tokens": measuring.controls["tokens"], "window": measuring.controls["window"]}
     set_now["measured"] = measuring.controls["variants"]

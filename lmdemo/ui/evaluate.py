@@ -67,7 +67,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
         for kind in ("json", "csv"):
             handed[kind] = text_button(kind.upper(), "lmdemo-evaluation", kind, texts, interactive=False)
     status = run_line(markup.status("Measuring on this machine …"), elem_id="measuring-status")
-    speeds = chart(None, "speeds", "Words a second, by variant", described_by="measuring-status")
+    speeds = chart(None, "speeds", "Words a second, by variant", described_by="ship measuring-status")
     spread = gr.HTML(elem_id="spread")
     dots = chart(None, "dots", "Passages of the text, by variant", described_by="spread")
     course = chart(None, "course", "KL along the text, the mean of 100 words, by variant", described_by="spread")
@@ -240,15 +240,10 @@ def _so_far(last: Evaluation) -> str:
 def draw(snapshot: Evaluation) -> Update:
     """A snapshot in all views; chart and table stay while what they show does not change."""
     comparison, run = snapshot.comparison, snapshot.fidelity
-    line = progress(snapshot)
-    if snapshot.final:
-        cost = closeness.verdict(run) or prose.loss_verdict(comparison)
-        speed = f"{prose.speed_verdict(comparison)}\n{writing.verdict(snapshot.writing)}"
-        line = markup.status(speed, f"{cost} {prose.why(comparison, snapshot.limits)}")
     doubts = doubt(snapshot.unknown_share), prose.doubts(snapshot)
     update = {
         "card": ship.card(snapshot),
-        "status": line,
+        "status": _ended(snapshot) if snapshot.final else progress(snapshot),
         "doubts": markup.warning(" ".join(filter(None, doubts))),
         "written": writing.table(snapshot.writing) + markup.sentence(writing.why(snapshot.writing, snapshot.limits)),
         "fidelity": results.fidelity_table(run),
@@ -266,6 +261,15 @@ def draw(snapshot: Evaluation) -> Update:
         update["dots"] = passage_dots(run) if compared else None
         update["course"] = kl_course(run, snapshot.texts) if compared else None
     return update
+
+
+def _ended(snapshot: Evaluation) -> Markup:
+    """The line of a run that came to its end: what the card does not say, and where there is no card, all of it."""
+    comparison, why = snapshot.comparison, prose.why(snapshot.comparison, snapshot.limits)
+    if distance := closeness.distance(snapshot.fidelity):
+        said = f"{comparison.tokens:,} words measured; the answers are in the card above."
+        return markup.status(said, f"{distance} {why}")
+    return markup.status(prose.speed_verdict(comparison), f"{prose.loss_verdict(comparison)} {why}")
 
 
 def progress(snapshot: Evaluation) -> Markup:

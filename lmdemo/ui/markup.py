@@ -80,8 +80,9 @@ def variants_list(descriptions: Mapping[str, str], chosen: Sequence[str], unavai
         item.format(name=name, text=" ".join(text.split()), reason=unavailable.get(name, ""))
         for name, text in descriptions.items()
     )
-    notes = Markup().join(map(Markup('<p class="note">{}</p>').format, chosen))
-    return Markup('<dl class="variants">{}</dl>{}').format(items, notes)
+    notes = Markup().join(map(Markup('<p class="note">{}</p>').format, filter(None, chosen)))
+    fold = Markup("<details><summary>What the packed ones chose on this machine</summary>{}</details>")
+    return Markup('<dl class="variants">{}</dl>{}').format(items, fold.format(notes) if notes else "")
 
 
 def weights_table(weights: Sequence[QuantizedWeight]) -> Markup:

@@ -1,6 +1,5 @@
 """Writing, a word at a time, as a table and a sentence of the Evaluate tab."""
 
-import math
 from collections.abc import Mapping
 
 from markupsafe import Markup
@@ -40,22 +39,6 @@ def rows(measured: Latencies) -> dict[str, dict[str, str]]:
         }
         for name in measured.seconds
     }
-
-
-def verdict(measured: Latencies | None) -> str:
-    """How fast the variant of most interest writes, in a sentence; empty until it has been measured."""
-    if measured is None or not measured.final:
-        return ""
-    base, name = measured.baseline, prose.of_interest(measured.seconds)
-    if name == base:
-        return ""
-    speedup = measured.speedup(name)
-    if math.isnan(speedup.low) or speedup.low <= 1 <= speedup.high:
-        return f"Written one at a time, words show no difference in speed: {prose.interval(speedup, '×')}."
-    fair = ""
-    if FAIR in measured.seconds and name != FAIR:
-        fair = f", {prose.interval(measured.speedup(name, over=FAIR), '×')} that of {FAIR}"
-    return f"A word at a time, it writes at {prose.interval(speedup, '×')} the speed of {base}{fair}."
 
 
 def why(measured: Latencies | None, limits: Mapping[str, Limit]) -> str:

@@ -39,7 +39,7 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(status(page)).to_contain_text(re.compile(r"int8 chose another word at (\d+|none) of 80 places\."))
     expect(page.locator("#writing section")).to_have_count(2)
     open_tab(page, "Evaluate")
-    expect(page.locator("#measuring-status")).to_contain_text("the speed of fp32")
+    expect(page.locator("#measuring-status")).to_contain_text("the answers are in the card above.")
     expect(page.locator("#ship .answer:not(.pending)")).to_have_count(3)
     expect(page.locator("#results tbody th")).to_have_text(DEFAULT_MEASURED)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds

@@ -31,14 +31,15 @@ def run_of(off: float, spread: float, kl: float) -> FidelityRun:
         (-0.0117, 0.05, r"−1\.16% \(−1\.3\d to −1\.0\d\)", "no"),  # a perplexity that falls is not one that is kept
     ],
 )
-def test_the_verdict_has_both_perplexities_and_their_paired_difference(
+def test_a_change_of_perplexity_has_its_interval_and_is_held_against_a_bar(
     off: float, spread: float, change: str, answer: str
 ) -> None:
     run = run_of(off, spread, 0.0276)
-    said = closeness.verdict(run)
-    assert said.startswith("On this text, over 4,000 words in windows of 200, the perplexity of int8 is ")
-    assert re.search(rf"against [\d.]+, a change of (?:{change}); closer than 1%: {answer}\.", said), said
-    assert said.endswith("KL is 0.0276, as if a coin that says 50% said 50 ± 11.6%.")
+    found = run.results["int8"]
+    assert re.fullmatch(change, closeness.change(found))
+    assert closeness.close(found) == answer
+    said = closeness.distance(run)
+    assert said == "KL of int8 is 0.0276, as if a coin that says 50% said 50 ± 11.6%."
     assert not re.search("kept|keeps|quality", said + results.fidelity_table(run))
 
 
@@ -53,26 +54,26 @@ def test_the_range_of_the_passages_is_told() -> None:
 
 def test_fp32_alone_is_compared_with_nothing(tiny: lmdemo.LSTMModel) -> None:
     *_, run = fidelity({"fp32": tiny}, torch.arange(20))
-    assert closeness.verdict(run) == closeness.passages(run) == ""
+    assert closeness.distance(run) == closeness.passages(run) == ""
     assert results.fidelity_table(run) == results.passage_table(run) == results.percentile_tables(run) == ""
 
 
 def test_a_test_text_of_one_predicted_word_is_shown_without_what_it_cannot_tell(tiny: lmdemo.LSTMModel) -> None:
     *_, run = fidelity(lmdemo.build_variants(tiny, ["fp32", "int8"]), torch.tensor([2, 3]))
-    assert "closer than 1%: not decided" in closeness.verdict(run)
     assert closeness.passages(run) == ""  # one passage has no range
     row = results.fidelity_rows(run)["int8"]
     assert row["within 1%"] == "not decided"
     assert row["same top word"] in ("0.0%", "100.0%")
     shown = results.fidelity_table(run) + results.percentile_tables(run) + results.passage_table(run)
-    assert "nan" not in closeness.verdict(run) + shown
+    assert "nan" not in closeness.distance(run) + shown
 
 
 def test_what_no_number_says_any_more_is_said_in_words() -> None:
     run = run_of(800.0, 0.05, 12.0)
-    shown = closeness.verdict(run) + closeness.passages(run) + results.fidelity_table(run) + results.passage_table(run)
-    assert "over 10^12 against" in shown
-    assert "a change of over 10^12%; closer than 1%: no" in shown
+    found = run.results["int8"]
+    assert closeness.perplexity(found.perplexity) == "over 10^12"
+    assert closeness.change(found) == "over 10^12%"
+    shown = closeness.distance(run) + closeness.passages(run) + results.fidelity_table(run) + results.passage_table(run)
     assert "inf" not in shown
 
 
