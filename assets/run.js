@@ -17,9 +17,11 @@ window.lmdemo = (() => {
     history.replaceState({ ...history.state, lmdemoRun: line }, "");
   }
 
+  const before = {}; // by line: the address before the run that was asked for last
+
   // A run that is asked for goes into the address, so that a reload shows it again; parameters that are not `ours` stay
   // as they are. Nothing is loaded by it, and nothing on the page reads the address again. The `values`, by `names`, go
-  // on to the run; with one that is missing it will be refused, and the address stays.
+  // on to the run; with one that is missing it will be refused, and the address stays. What the app refuses leaves it.
   function keepRun({ ours, tab, names, line }, ...values) {
     const element = document.getElementById(line);
     if (!ownsAddress(element) || values.includes(null)) return values;
@@ -33,6 +35,7 @@ window.lmdemo = (() => {
     const others = location.search.slice(1).split("&");
     const kept = others.filter((part) => part && !ours.includes(part.split("=")[0]));
     const address = `?${[own, ...kept].join("&")}${location.hash}`;
+    before[line] = location.href;
     history.replaceState({ ...history.state, lmdemoRun: line }, "", address);
     const told = element.parentElement.querySelector(":scope > .interrupted");
     if (told?.dataset.again) told.remove();
@@ -69,6 +72,10 @@ window.lmdemo = (() => {
     document.body.append(region);
     watch("value", () => {
       const line = element.querySelector(".status");
+      if (own && line?.matches(".refused") && before[block.id]) {
+        history.replaceState({ ...history.state, lmdemoRun: null }, "", before[block.id]);
+        delete before[block.id];
+      }
       if (!line || line.matches(".under-way, .alert")) return;
       const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();
       if (region.textContent !== sentence) region.textContent = sentence;

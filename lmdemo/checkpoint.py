@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,14 @@ class Checkpoint:
     def name(self) -> str:
         """`source` without the place where a folder lies, which is nobody's business on a public page."""
         return self.source if self.revision else Path(self.source).name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that another model has not: of its words and weights."""
+        digest = sha256("\n".join(self.vocabulary.words).encode("utf-8", "surrogatepass"))
+        for weights in self.model.parameters():
+            digest.update(weights.detach().contiguous().numpy())
+        return digest.hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from torch import nn
 
 from lmdemo.checkpoint import Checkpoint
+from lmdemo.errors import InputError
 from lmdemo.evaluation import Comparison, check_slice, compare, default_tokens
 from lmdemo.fidelity import FidelityRun, fidelity
 from lmdemo.first_results import FirstResults
@@ -142,13 +143,24 @@ class Lab:
         return self._turns.take(write(self.chosen(variants), self.checkpoint.vocabulary, settings, pause))
 
     def inspect(
-        self, settings: GenerationSettings, words: object, position: object, variants: object, pause: Pause = go_on
+        self,
+        settings: GenerationSettings,
+        words: object,
+        position: object,
+        variants: object,
+        pause: Pause = go_on,
+        fingerprint: object = "",
     ) -> Iterator[Inspection]:
         """What fp32 and the named variants thought at a place of a text, as in `lmdemo.inspect`; one answer.
 
+        `fingerprint` is that of the checkpoint that wrote the text; empty where nobody knows.
+
         Raises:
-            InputError: at once, for a name that is not in `variants`, words that the model has not, or no such place.
+            InputError: at once, for a name that is not in `variants`, words that the model has not, or no such place;
+                or the text is another model's.
         """
+        if fingerprint not in (None, "", self.checkpoint.fingerprint):
+            raise InputError("Another model wrote this text than the one in service; write it again.")
         models, vocabulary = self.chosen(variants), self.checkpoint.vocabulary
         places = [check_place(vocabulary, words, position)]
         return self._turns.take(look(models, vocabulary, settings, place, pause) for place in places)

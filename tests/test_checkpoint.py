@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -167,3 +168,17 @@ def test_loading_brings_no_compiler(folder: Path) -> None:
     code = f"import sys, lmdemo; lmdemo.load_checkpoint({str(folder)!r}); print('torch._dynamo' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"  # it costs over a second at every start
+
+
+def test_a_fingerprint_tells_a_model_from_others(bundled: lmdemo.Checkpoint, tiny: lmdemo.LSTMModel) -> None:
+    assert re.fullmatch("[0-9a-f]{12}", bundled.fingerprint)
+    assert lmdemo.load_checkpoint().fingerprint == bundled.fingerprint
+
+    def of(*words: str) -> str:
+        return lmdemo.Checkpoint(tiny.config, tiny, lmdemo.Vocabulary(words), torch.arange(2), "", "").fingerprint
+
+    one, other = of("a", "b"), of("b", "a")
+    assert one == of("a", "b")
+    with torch.no_grad():
+        tiny.decoder.bias[0] += 1
+    assert len({one, other, of("a", "b"), bundled.fingerprint}) == 4

@@ -21,8 +21,8 @@ from lmdemo.variants import FAIR
 MOST_UNKNOWN = 10  # words outside the vocabulary that are named
 
 
-def generation(generation: Generation) -> dict:
-    """The texts, and where they part."""
+def generation(generation: Generation, model: str = "") -> dict:
+    """The texts, and where they part; `model` is the fingerprint of the checkpoint that wrote them."""
     answer: dict = {
         name: {
             "text": detokenize([shown(word) for word in (*generation.prompt, *writing.words)]),
@@ -32,6 +32,7 @@ def generation(generation: Generation) -> dict:
             "choices": [
                 {"position": position, "word": shown(word)} for position, word in generation.choices(name).items()
             ],
+            "model": model,
         }
         for name, writing in generation.writings.items()
     }

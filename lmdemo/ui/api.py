@@ -48,10 +48,11 @@ class Endpoints:
     ) -> Iterator[dict]:
         """Let an LSTM word language model and its int8 quantization write on from a prompt, with the same noise.
 
-        The answer has, for fp32 and for int8, its text, words, seconds, words_per_second and choices: the positions
-        from 0 at which it, put along fp32's words, chooses another word, each with that word (position, word); for
-        fp32 none. And first_difference, the position of the first word at which the texts differ, or null. What
-        differs after it in the texts only follows from it; the choices are what quantization did.
+        The answer has, for fp32 and for int8, its text, words, seconds, words_per_second; choices: the positions from 0
+        at which it, put along fp32's words, chooses another word, each with that word (position, word), for fp32 none;
+        and model, which tells the model that wrote it from others. And first_difference, the position of the first word
+        at which the texts differ, or null. What differs after it in the texts only follows from it; the choices are
+        what quantization did.
 
         Args:
             prompt: Text to go on from; empty starts a paragraph; at most 2000 characters.
@@ -61,9 +62,13 @@ class Endpoints:
             seed: 0 to 4294967295; the same seed on the same machine gives the same texts.
         """
         asked = {"prompt": prompt, "words": words, "temperature": temperature, "top_k": top_k, "seed": seed}
-        run = self._service.run("api/generate", self._write, **asked)
-        for snapshot in _paced(run, TEXT_INTERVAL):
-            yield answers.generation(snapshot)
+        lab = self._service.lab
+
+        def start(pause: Pause, **fields: object) -> Iterator[Generation]:
+            return lab.generate(GenerationSettings(**fields), pause=pause)
+
+        for snapshot in _paced(self._service.run("api/generate", start, **asked), TEXT_INTERVAL):
+            yield answers.generation(snapshot, lab.checkpoint.fingerprint)
 
     def list_sizes(self) -> list:
         """The serialized size of an LSTM word language model and of every quantized variant of it.
@@ -103,6 +108,7 @@ class Endpoints:
         temperature: float = 1.0,
         top_k: int = 0,
         seed: int = 1,
+        model: str = "",
     ) -> Iterator[dict]:
         """Tell what an LSTM word language model and its int8 quantization thought at one place of a written text.
 
@@ -121,9 +127,10 @@ class Endpoints:
             temperature: Of the run, 0 to 5.
             top_k: Of the run, 0 to 1000.
             seed: Of the run, 0 to 4294967295.
+            model: As the answer of generate has it; of another model's text there is nothing to tell. Empty: any.
         """
         asked = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}
-        run = self._service.run("api/inspect", self._inspect, **asked, words=words, position=position)
+        run = self._service.run("api/inspect", self._inspect, **asked, words=words, position=position, model=model)
         for inspection in _paced(run, TEXT_INTERVAL):
             yield answers.inspection(inspection)
 
@@ -217,11 +224,11 @@ class Endpoints:
     def _read_text(self, text: object, pause: Pause) -> Iterator[TextReading]:
         return self._service.lab.read_text(text, TUTORIAL, pause)
 
-    def _inspect(self, pause: Pause, words: object, position: object, **fields: object) -> Iterator[Inspection]:
-        return self._service.lab.inspect(GenerationSettings(**fields), words, position, TUTORIAL, pause)
-
-    def _write(self, pause: Pause, **fields: object) -> Iterator[Generation]:
-        return self._service.lab.generate(GenerationSettings(**fields), pause=pause)
+    def _inspect(
+        self, pause: Pause, words: object, position: object, model: object, **fields: object
+    ) -> Iterator[Inspection]:
+        settings = GenerationSettings(**fields)
+        return self._service.lab.inspect(settings, words, position, TUTORIAL, pause, fingerprint=model)
 
     def _evaluate(self, tokens: object, window: object, pause: Pause) -> Iterator[Evaluation]:
         return self._service.lab.evaluate(tokens, window, TUTORIAL, pause)

@@ -143,7 +143,7 @@ def measure(service: Service, tokens: object, window: object, variants: object) 
             yield draw(snapshot)
     except LmdemoError as error:
         so_far = f" It had come to {_so_far(snapshot)}" if snapshot else ""
-        yield {"status": markup.alert(f"{error}{so_far}")}
+        yield {"status": markup.alert(f"{error}{so_far}", isinstance(error, InputError))}
 
 
 async def arrive(service: Service, address: object) -> Update:

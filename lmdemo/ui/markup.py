@@ -19,9 +19,10 @@ def status(sentence: str, note: str = "", under_way: bool = False) -> Markup:
     return line.format(going, sentence, _note(note) if note else "")
 
 
-def alert(sentence: str) -> Markup:
-    """A line that says what was wrong."""
-    return Markup('<p class="status alert" role="alert">{}</p>').format(sentence)
+def alert(sentence: str, refused: bool = False) -> Markup:
+    """A line that says what was wrong; `refused`, of a run that so never began, which leaves the page's address."""
+    kind = " refused" if refused else ""
+    return Markup('<p class="status alert{}" role="alert">{}</p>').format(kind, sentence)
 
 
 def warning(sentence: str) -> Markup:

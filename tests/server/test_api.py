@@ -161,9 +161,11 @@ def test_inspect(client: Client, bundled: lmdemo.Checkpoint) -> None:
     written = client.predict("It was a", 30, *asked.values(), api_name="/generate")
     words, choices = written["fp32"]["words"], {each["position"]: each["word"] for each in written["int8"]["choices"]}
     models = lmdemo.build_variants(bundled.model, ["fp32", "int8"])
+    model = written["fp32"]["model"]
+    assert model == written["int8"]["model"] == bundled.fingerprint
     settings = lmdemo.GenerationSettings("It was a", **asked)
     for position in {0, 29, *choices}:
-        answer = client.predict("It was a", words, position, *asked.values(), api_name="/inspect")
+        answer = client.predict("It was a", words, position, *asked.values(), model, api_name="/inspect")
         assert list(answer) == ["written", "chosen", "kl", "words"]
         assert answer["written"] == words[position]
         assert answer["chosen"] == {"fp32": words[position], "int8": choices.get(position, words[position])}
@@ -178,6 +180,7 @@ def test_inspect(client: Client, bundled: lmdemo.Checkpoint) -> None:
             )
 
 
+OTHER = "Another model wrote this text than the one in service; write it again."
 TEXT = "It was a cold night. Zyxqwv didn't\nanswer at once."
 
 
@@ -312,6 +315,8 @@ def test_a_shape_that_is_none_or_too_much_is_answered_with_one_sentence(
         (("a", [], 0), "Words must be a list of 1 to 1,000 words."),
         (("a", "the", 0), "Words must be a list of 1 to 1,000 words."),
         (("a", ["the"] * 1001, 0), "Words must be a list of 1 to 1,000 words."),
+        (("a", ["the"], 0, 1, 0, 1, "0123456789ab"), OTHER),
+        (("a", ["the"], 0, 1, 0, 1, ["the"]), OTHER),
         (("a", ["the"], 0, math.nan), "Temperature must be a number from 0 to 5 (0 is greedy)."),
     ],
 )

@@ -132,7 +132,7 @@ def test_the_tools_are_the_endpoints_and_say_what_they_do(agent: Agent) -> None:
         "generate_texts": ["prompt", "words", "temperature", "top_k", "seed"],
         "list_sizes": [],
         "evaluate_loss_and_speed": ["tokens", "window"],
-        "inspect_choice": ["prompt", "words", "position", "temperature", "top_k", "seed"],
+        "inspect_choice": ["prompt", "words", "position", "temperature", "top_k", "seed", "model"],
         "read_text": ["text"],
         "round_to_bits": ["bits", "per_row", "matrices", "prompt", "words", "temperature", "top_k", "seed"],
         "measure_shape": ["ntoken", "ninp", "nhid", "nlayers", "window", "tied"],

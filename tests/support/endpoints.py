@@ -9,7 +9,7 @@ from account import jobs_in
 from patient import post, stream
 from waiting import wait_until
 
-DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25), "inspect": ("It", ["was"], 0, 1.0, 0, 1)}
+DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25), "inspect": ("It", ["was"], 0, 1.0, 0, 1, "")}
 DEFAULTS["text"] = ("It was",)
 DEFAULTS["shape"] = (40, 6, 8, 2, 5, False)
 DEFAULTS["bits"] = (4, False, ["embedding", "LSTM", "decoder"], "It was", 5, 1.0, 0, 1)
