@@ -31,9 +31,9 @@ def rows(file: str, *arguments: str) -> dict[str, str]:
 
 
 def test_a_crowd_is_served_in_turn_and_leaves_nothing_behind() -> None:
-    found = rows("crowd.py", "-u", "12", "-r", "4", "-t", LAST, "--requests", "24", "--probes", "1")
+    found = rows("crowd.py", "-u", "12", "-r", "4", "-t", LAST, "--requests", "16", "--probes", "1")
     assert found["errors"] == "0"
-    assert found["requests"] == "24"
+    assert found["requests"] == "16"
     assert int(found["done"]) > 0
     assert int(found["requests"]) == sum(int(found[one.value]) for one in Outcome if one is not Outcome.ERROR)
     assert found["most visitors served before one who came earlier"] == "0"
@@ -44,8 +44,8 @@ def test_a_crowd_is_served_in_turn_and_leaves_nothing_behind() -> None:
 
 
 def test_memory_over_many_short_sessions() -> None:
-    found = rows("soak.py", "-u", "4", "-r", "4", "-t", LAST, "--sessions", "30")
-    assert found["sessions"] == "30"
+    found = rows("soak.py", "-u", "4", "-r", "4", "-t", LAST, "--sessions", "20")
+    assert found["sessions"] == "20"
     assert found["errors"] == "0"
     assert found["runs that began and did not end"] == found["lines in the log beyond one a run"] == "0"
     first, last = map(int, re.match(r"(\d+), (\d+) MB", found["memory at the first look, at the last"]).groups())
