@@ -18,9 +18,9 @@ from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
 from lmdemo.text import shown
 from lmdemo.ui import bits_prose, hurting, markup, prose, query, rounding, texts
+from lmdemo.ui.bits_charts import SCALE_VARIANTS, SCALES, bits_curves
 from lmdemo.ui.controls import chart, keeps_run, picture_buttons, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, Components, Update, named, throttled
-from lmdemo.ui.plots import SCALE_VARIANTS, SCALES, bits_curves
 
 KIND = "page/bits"  # of a run, in the log
 MATRIX, ROW = "decoder.weight", 1_000  # whose row a visitor finds, of as many as the matrix has

@@ -6,8 +6,8 @@ from lmdemo.bit_costs import Sensitivity
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.rounding import MATRICES, RoundedRow, Rounding, kind_of
 from lmdemo.simulation import Simulated
+from lmdemo.ui.bits_charts import SCALES
 from lmdemo.ui.choices import isolated
-from lmdemo.ui.plots import SCALES
 from lmdemo.ui.prose import megabytes
 
 SIMULATED = (

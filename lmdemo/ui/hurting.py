@@ -5,7 +5,7 @@ from markupsafe import Markup
 from lmdemo.bit_costs import Cost, Sensitivity
 from lmdemo.rounding import Rounding
 from lmdemo.ui import bits_prose, prose
-from lmdemo.ui.plots import SCALE_VARIANTS
+from lmdemo.ui.bits_charts import SCALE_VARIANTS
 
 HEADS = ("matrix", "KL alone", "saves")
 

@@ -19,6 +19,7 @@ WIDE, HIGH, LEFT = 520, 190, 30  # of that grid, in its own units, and where it 
 SQUARE = 6  # the side of an integer's square
 LINES = 9  # of it, at most
 STEPS = (1, 2, 5, 10, 20, 50)  # from one to the next
+POWERS = (1, 2, 4, 8, 16, 32)  # from one integer that is named to the next, of the histogram
 TALL = 70  # of the histogram below
 
 
@@ -39,18 +40,8 @@ def draw(row: Sequence[float], weight: QuantizedWeight) -> Markup:
     picture = Markup('<svg viewBox="0 0 368 78" role="img" aria-label="{}">{}{}</svg>').format(
         said, _ruler(), Markup().join(_fall(value / weight.scale) for value in values)
     )
-    rows = {
-        f"{number}": {
-            "fp32": _signed(f"{value:.4f}"),
-            "÷ scale": _signed(f"{value / weight.scale:.2f}"),
-            "int8": _signed(str(round(value / weight.scale))),
-            "stands for": _signed(f"{round(value / weight.scale) * weight.scale:.4f}"),
-        }
-        for number, value in enumerate(values, 1)
-    }
-    return Markup('<figure class="rounding">{}<figcaption>{}</figcaption>{}</figure>').format(
-        picture, said, markup.table(rows, "The same weights as figures", corner="weight")
-    )
+    figures = _figures(values, weight.scale, [round(value / weight.scale) for value in values], "int8")
+    return Markup('<figure class="rounding">{}<figcaption>{}</figcaption>{}</figure>').format(picture, said, figures)
 
 
 LEGEND = Markup(
@@ -62,14 +53,38 @@ LEGEND = Markup(
 
 def row(found: RoundedRow, title: str) -> Markup:
     """The first weights of a row on the grid of their integers, and how often the whole matrix has each integer."""
+    weights = found.weights[:MANY]
     return Markup(
         '<figure class="rounding"><p class="title">{}: its first {} weights</p>{}{}'
+        "<details><summary>The same weights as figures</summary>{}</details>"
         '<p class="title">How often {} has each integer</p>{}</figure>'
-    ).format(title, min(MANY, len(found.weights)), LEGEND, _grid(found), found.name, _histogram(found))
+    ).format(
+        title,
+        len(weights),
+        LEGEND,
+        _grid(found),
+        _figures(weights, found.scale, found.integers, "integer"),
+        found.name,
+        _histogram(found),
+    )
+
+
+def _figures(values: Sequence[float], scale: float, integers: Sequence[int], column: str) -> Markup:
+    """Weights as a table: what each is, how many steps of the scale, the integer that it becomes, what that is."""
+    rows = {
+        f"{number}": {
+            "fp32": _signed(f"{value:.4f}"),
+            "÷ scale": _signed(f"{value / scale:.2f}"),
+            column: _signed(str(integer)),
+            "stands for": _signed(f"{integer * scale:.4f}"),
+        }
+        for number, (value, integer) in enumerate(zip(values, integers, strict=False), 1)
+    }
+    return markup.table(rows, "The same weights as figures", corner="weight")
 
 
 def _grid(found: RoundedRow) -> Markup:
-    """A column a weight: where it is between the integers, and the integer that it falls on; and all as a table."""
+    """A column a weight: where it is between the integers, and the integer that it falls on."""
     steps = [weight / found.scale for weight in found.weights[:MANY]]
     integers = found.integers[:MANY]
     reach = max(1, *map(abs, steps), *map(abs, integers))
@@ -154,11 +169,11 @@ def _histogram(found: RoundedRow) -> Markup:
             )
         )
     label = Markup('<text x="{:.1f}" y="{}">{}</text>')
-    every = max(1, math.ceil(len(integers) / 16)) if len(integers) < 64 else 32
+    every = next(step for step in POWERS if len(integers) / step < LINES)
     labels = (
         label.format(wide * (place + 0.5), TALL + 14, _signed(str(integer)))
         for place, integer in enumerate(integers)
-        if integer % every == 0 and abs(integer) < 2 ** (found.rounding.bits - 1)
+        if integer % every == 0 and integer > -(2 ** (found.rounding.bits - 1))
     )
     said = f"How often {found.name} has each of the {len(integers)} integers that there may be."
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(

@@ -13,7 +13,7 @@ from lmdemo.rounding import MATRICES, Rounding, round_row
 from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
 from lmdemo.ui import bits, bits_prose, hurting, rounding
-from lmdemo.ui.plots import SCALE_COLOURS, bits_curves
+from lmdemo.ui.bits_charts import SCALE_COLOURS, bits_curves
 from reader import Reader
 
 SETTINGS = {"prompt": "It was", "words": 5, "temperature": 1.0, "top_k": 0, "seed": 2, "allow_unk": False}
