@@ -88,7 +88,7 @@ def _grid(found: RoundedRow) -> Markup:
     steps = [weight / found.scale for weight in found.weights[:MANY]]
     integers = found.integers[:MANY]
     reach = max(1, *map(abs, steps), *map(abs, integers))
-    wide, unit = (WIDE - LEFT) / len(steps), (HIGH / 2 - SQUARE) / reach
+    wide, unit = (WIDE - LEFT) / len(steps), (HIGH / 2 - 2 * SQUARE) / reach
 
     def x(number: int) -> float:
         return LEFT + wide * (number + 0.5)
