@@ -17,7 +17,7 @@ window.lmdemo = (() => {
     history.replaceState({ ...history.state, lmdemoRun: line }, "");
   }
 
-  const before = {}; // by line: the address before the run that was asked for last
+  const earlier = {}; // by line: the address before the run that was asked for last
 
   // A run that is asked for goes into the address, so that a reload shows it again; parameters that are not `ours` stay
   // as they are. Nothing is loaded by it, and nothing on the page reads the address again. The `values`, by `names`, go
@@ -35,7 +35,7 @@ window.lmdemo = (() => {
     const others = location.search.slice(1).split("&");
     const kept = others.filter((part) => part && !ours.includes(part.split("=")[0]));
     const address = `?${[own, ...kept].join("&")}${location.hash}`;
-    before[line] = location.href;
+    earlier[line] = location.href;
     history.replaceState({ ...history.state, lmdemoRun: line }, "", address);
     const told = element.parentElement.querySelector(":scope > .interrupted");
     if (told?.dataset.again) told.remove();
@@ -72,9 +72,9 @@ window.lmdemo = (() => {
     document.body.append(region);
     watch("value", () => {
       const line = element.querySelector(".status");
-      if (own && line?.matches(".refused") && before[block.id]) {
-        history.replaceState({ ...history.state, lmdemoRun: null }, "", before[block.id]);
-        delete before[block.id];
+      if (own && line?.matches(".refused") && earlier[block.id]) {
+        history.replaceState({ ...history.state, lmdemoRun: null }, "", earlier[block.id]);
+        delete earlier[block.id];
       }
       if (!line || line.matches(".under-way, .alert")) return;
       const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();

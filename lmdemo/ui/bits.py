@@ -130,7 +130,7 @@ def run(
             yield {**draw(lab, snapshot, before), "origin": prose.origin(lab.checkpoint)}
             before = snapshot
     except LmdemoError as error:
-        yield {"status": markup.alert(str(error))}
+        yield {"status": markup.alert(str(error), refused=before is None)}
 
 
 def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
