@@ -130,7 +130,7 @@ def run(
             yield {**draw(lab, snapshot, before), "origin": prose.origin(lab.checkpoint)}
             before = snapshot
     except LmdemoError as error:
-        yield {"status": markup.alert(str(error), refused=before is None)}
+        yield {"status": markup.alert(str(error), isinstance(error, InputError))}
 
 
 def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
