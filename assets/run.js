@@ -43,6 +43,15 @@ window.lmdemo = (() => {
     return values;
   }
 
+  // A run that has ended: one that was refused leaves the address as it was before, so that no reload asks for it again.
+  function forgetRefused({ line }) {
+    requestAnimationFrame(() => {
+      const refused = document.getElementById(line).querySelector(".refused");
+      if (refused && earlier[line]) history.replaceState(history.state, "", earlier[line]);
+      delete earlier[line];
+    });
+  }
+
   function tellInterrupted(block) {
     const line = document.createElement("p");
     line.className = "warning interrupted";
@@ -72,10 +81,6 @@ window.lmdemo = (() => {
     document.body.append(region);
     watch("value", () => {
       const line = element.querySelector(".status");
-      if (own && line?.matches(".refused") && earlier[block.id]) {
-        history.replaceState({ ...history.state, lmdemoRun: null }, "", earlier[block.id]);
-        delete earlier[block.id];
-      }
       if (!line || line.matches(".under-way, .alert")) return;
       const sentence = line.querySelector(".said").textContent.replace(/\s+/g, " ").trim();
       if (region.textContent !== sentence) region.textContent = sentence;
@@ -131,5 +136,5 @@ window.lmdemo = (() => {
     });
   }
 
-  return { ...window.lmdemo, keepRun, followRun, shortEnough, afterRun };
+  return { ...window.lmdemo, keepRun, forgetRefused, followRun, shortEnough, afterRun };
 })();

@@ -107,6 +107,11 @@ def keeps_run(tab: str, asks: Mapping[str, object], line: gr.HTML) -> str:
     return _script("keepRun", ours=query.NAMES, tab=tab, names=list(asks), line=line.elem_id)
 
 
+def forgets_refused(run: Dependency, line: gr.HTML) -> None:
+    """Let a run that was kept in the page's address, and refused, leave it again."""
+    run.then(js=_script("forgetRefused", line=line.elem_id), **IN_BROWSER)
+
+
 def short_enough(most: int) -> str:
     """The script of a run on a text: of one that is longer than it may be only the length leaves the page."""
     return _script("shortEnough", most=most)

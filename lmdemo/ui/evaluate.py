@@ -20,6 +20,7 @@ from lmdemo.ui.controls import (
     chart,
     copies,
     explained,
+    forgets_refused,
     keeps_run,
     picture_buttons,
     run_line,
@@ -100,6 +101,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
         show_progress_on=[status],
         **COMPUTING,
     )
+    forgets_refused(measuring, status)
     stops(stop, [measuring], status, **named(stopped, {"last": last}, {"status": status}), **QUICK)
     copies(handed["markdown"], "markdown", texts)
     clock.tick(**named(partial(again, service), {"last": last, "awaits": awaits}, arrival), **QUICK)

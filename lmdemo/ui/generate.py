@@ -17,7 +17,7 @@ from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import choices, inspecting, markup, prose, query, race, texts
-from lmdemo.ui.controls import copies_link, keeps_run, run_line, stop_button, stops, variant_choice
+from lmdemo.ui.controls import copies_link, forgets_refused, keeps_run, run_line, stop_button, stops, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
     COMPUTING,
@@ -89,6 +89,8 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
             js=LESS_MOTION,
         ),
     ]
+    for run in runs:
+        forgets_refused(run, status)
     stops(stop, runs, status, **named(stopped, {"raw": raw, "last": last}, drawn), **QUICK)
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
     copies_link(share, address, query, guess)
