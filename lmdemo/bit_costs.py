@@ -109,8 +109,7 @@ def check_tokens(checkpoint: Checkpoint, tokens: object) -> int:
 def _steps(checkpoint: Checkpoint, tokens: int, pause: Pause) -> Iterator[Sensitivity]:
     found = Sensitivity(tokens, (), final=False)
     for bits in range(MOST_BITS, LEAST_BITS - 1, -1):
-        pause()
-        roundings, models = zip(*_models(checkpoint.model, bits), strict=True)
+        roundings, models = zip(*_models(checkpoint.model, bits, pause), strict=True)
         named = {BASELINE: checkpoint.model, **{str(number): model for number, model in enumerate(models)}}
         for run in fidelity(named, checkpoint.test_ids[: tokens + 1], WINDOW, pause):
             if run.final:
@@ -121,9 +120,10 @@ def _steps(checkpoint: Checkpoint, tokens: int, pause: Pause) -> Iterator[Sensit
             yield found
 
 
-def _models(model: LSTMModel, bits: int) -> Iterator[tuple[Rounding, LSTMModel]]:
+def _models(model: LSTMModel, bits: int, pause: Pause) -> Iterator[tuple[Rounding, LSTMModel]]:
     """With one scale a tensor and one a row: all matrices rounded, and each alone. They hold two models' memory."""
     for per_row in (False, True):
+        pause()
         rounding = Rounding(bits, per_row)
         weights = rounded_weights(model, rounding)
         yield rounding, with_weights(model, weights)

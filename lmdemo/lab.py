@@ -231,7 +231,8 @@ class Lab:
     def read_whole(self) -> Iterator[FidelityRun]:
         """How far the default variants are from fp32 on the whole text; each step when no run is under way."""
         models = self.chosen(self._default_measured)
-        return self._turns.take_at_rest(fidelity(models, self.checkpoint.test_ids, DEFAULT_WINDOW))
+        aside = self._turns.stand_aside
+        return self._turns.take_at_rest(fidelity(models, self.checkpoint.test_ids, DEFAULT_WINDOW, aside))
 
     def prepare(self) -> None:
         """Build what is not yet, and let every variant find its fastest ways: no timing is to pay for it."""

@@ -87,7 +87,7 @@ class Simulation:
         """Find `costs` out, each step when no run is under way."""
         began = time.monotonic()
         try:
-            for found in self._turns.take_at_rest(sensitivity(self._checkpoint)):
+            for found in self._turns.take_at_rest(sensitivity(self._checkpoint, pause=self._turns.stand_aside)):
                 self._costs = found
                 if found.costs:
                     self._seconds_left = (time.monotonic() - began) * (1 - found.share) / found.share

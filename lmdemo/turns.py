@@ -33,13 +33,26 @@ class Turns:
     def take_at_rest(self, steps: Iterator[Step]) -> Iterator[Step]:
         """As `take`, of what nobody waits for: each step when no run is under way, so that none is timed beside it."""
         while True:
-            with self._rest:
-                self._rest.wait_for(lambda: not self._runs)
+            self._await_rest()
             with self.turn:
                 step = next(steps, None)
             if step is None:
                 return
             yield step
+
+    def stand_aside(self) -> None:
+        """A pause within a step of `take_at_rest`: where a run has begun meanwhile, it has the turn until it ends."""
+        if not self._runs:
+            return
+        self.turn.__exit__(None, None, None)
+        try:
+            self._await_rest()
+        finally:
+            self.turn.__enter__()
+
+    def _await_rest(self) -> None:
+        with self._rest:
+            self._rest.wait_for(lambda: not self._runs)
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import lmdemo
 from lmdemo import simulation
 from lmdemo.bit_costs import Sensitivity
 from lmdemo.generation import GenerationSettings
+from lmdemo.inference import Pause
 from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.simulation import Simulated, Simulation
 from lmdemo.turns import Turns
@@ -77,9 +78,10 @@ def test_all_costs_are_found_behind_the_page(simulated: Simulation, monkeypatch:
 def test_it_is_begun_once_and_ends_when_it_is_closed(simulated: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
 
-    def counted(_checkpoint: lmdemo.Checkpoint) -> Iterator[Sensitivity]:
+    def counted(_checkpoint: lmdemo.Checkpoint, pause: Pause) -> Iterator[Sensitivity]:
         begun.append(1)
         while True:
+            pause()
             yield Sensitivity(300, (), final=False)
 
     monkeypatch.setattr(simulation, "sensitivity", counted)

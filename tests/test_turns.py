@@ -51,3 +51,21 @@ def test_a_run_that_is_left_is_over() -> None:
     next(run)
     run.close()
     assert list(turns.take_at_rest(iter("c"))) == ["c"]
+
+
+def test_in_the_middle_of_a_step_too_what_can_wait_stands_aside() -> None:
+    turns, within, done = Turns(), threading.Event(), []
+
+    def steps() -> Iterator[str]:
+        within.set()
+        while "run" not in done:  # a step that would never end, did it keep its turn
+            turns.stand_aside()
+        yield "step"
+
+    aside = threading.Thread(target=lambda: done.extend(turns.take_at_rest(steps())), daemon=True)
+    aside.start()
+    assert within.wait(LAST_NET)
+    done += turns.take(iter(["run"]))
+    aside.join(LAST_NET)
+    assert done == ["run", "step"]
+    assert not turns.turn.locked()

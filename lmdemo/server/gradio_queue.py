@@ -9,7 +9,7 @@ who does not read is bounded, in mailboxes and in bytes; and how long runs take 
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import gradio as gr
@@ -18,10 +18,11 @@ from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
 from gradio.routes import App
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
-from gradio.utils import error_payload
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from gradio.utils import SyncToAsyncIterator, error_payload
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lmdemo.server import streams
+from lmdemo.server.endings import Endings
 from lmdemo.server.headers import address_of
 from lmdemo.server.mailboxes import Mailboxes, Runs
 from lmdemo.server.queue_limits import Function, Place
@@ -59,6 +60,7 @@ class RunQueue(Queue):
         self.pending_messages_per_session = Mailboxes(MAILBOXES, self.pending_event_ids_session)
         self._readers: Counter[str] = Counter()  # by session
         self._tasks: dict[str, asyncio.Task] = {}  # of the runs under way, by name
+        self._endings = Endings(lambda steps: SyncToAsyncIterator(steps, None).aclose())
         self._ended: set[str] = set()  # the runs still here whose end was sent
         self._taken: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))  # seconds, by function
 
@@ -108,6 +110,11 @@ class RunQueue(Queue):
         self.send_message(event, ProcessCompletedMessage(output={}, success=True))
         await self._end(event)
 
+    def close_at_end(self, run: str, steps: Generator) -> None:
+        """Close what computes a run when it is over; nothing if it is."""
+        if run in self.event_ids_to_events:
+            self._endings.expect(run, steps)
+
     async def finish(self, patience: float) -> None:
         """Let the runs under way finish in time; those that wait, and those that do not finish, end in a sentence."""
         unfinished = self._waiting()
@@ -123,28 +130,9 @@ class RunQueue(Queue):
         await asyncio.sleep(READ if unfinished or computing else FLUSH)
 
     async def follow(self, app: ASGIApp, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream of what is said to a session, until its client leaves.
-
-        Gradio then forgets the session, and raises where another client reads of the same one, or leaves it.
-        """
-        left = False
-
-        async def listen() -> Message:
-            nonlocal left
-            message = await receive()
-            left = left or message["type"] == "http.disconnect"
-            return message
-
+        """Serve the stream of what is said to a session, until its client leaves."""
         with self._reading(session):
-            try:
-                await app(scope, listen, send)
-            except KeyError:
-                if not left:
-                    raise
-            except RuntimeError as error:
-                if not isinstance(error.__cause__, HTTPException):
-                    raise
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            left = await streams.serve(app, scope, receive, send)
         if left:
             self._forget_dropped(session)
 
@@ -242,6 +230,7 @@ class RunQueue(Queue):
     def _forget(self, event: Event) -> None:
         self.event_ids_to_events.pop(event._id, None)
         self._tasks.pop(event._id, None)
+        self._endings.end(event._id)
         self._ended.discard(event._id)
 
     def _forget_dropped(self, session: str) -> None:
@@ -290,6 +279,13 @@ def event_under_way() -> tuple[str | None, float | None, Callable[[], bool]]:
     if event is None:
         return name, None, lambda: False
     return name, time.monotonic() - event.enqueue_time, lambda: not event.alive
+
+
+def close_at_end(steps: Generator) -> None:
+    """Close what computes for the event that is being handled when that is over, however it comes about."""
+    name, page = LocalContext.event_id.get(None), LocalContext.blocks.get(None)
+    if name is not None and page is not None:
+        page._queue.close_at_end(name, steps)
 
 
 def _plain(found: BlockFunction) -> Function:

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -73,7 +73,9 @@ class _Left(Exception):  # noqa: N818 - nothing went wrong
     """Nobody waits for this run any more."""
 
 
-def run(job: Job, start: Callable[[Pause], Iterator[Snapshot]], longest: float = LONGEST) -> Iterator[Snapshot]:
+def run(
+    job: Job, start: Callable[[Pause], Iterator[Snapshot]], longest: float = LONGEST
+) -> Generator[Snapshot, None, None]:
     """The snapshots of what `start` starts, for at most `longest` seconds and the step under way then.
 
     `start` is given the pause that ends a run which was left, wherever it is.
@@ -96,6 +98,7 @@ def run(job: Job, start: Callable[[Pause], Iterator[Snapshot]], longest: float =
     try:
         for last in start(pause):
             deadline = deadline or time.perf_counter() + longest
+            pause()
             yield last
             if time.perf_counter() > deadline and not last.final:
                 end = replace(end, outcome="too long")

@@ -16,7 +16,7 @@ from lmdemo.errors import HubError, LmdemoError
 from lmdemo.hub import DEFAULT_NAME
 from lmdemo.lab import Lab
 from lmdemo.server import jobs
-from lmdemo.server.gradio_queue import event_under_way
+from lmdemo.server.gradio_queue import close_at_end, event_under_way
 from lmdemo.server.jobs import LONGEST, Job, Snapshot
 from lmdemo.server.sessions import session_under_way
 from lmdemo.turns import Turns
@@ -116,7 +116,10 @@ class Service:
             InputError, JobError: as `jobs.run`.
         """
         self._begun.append((session_under_way(), kind))
-        return jobs.run(Job(kind, asked, *event_under_way()), lambda pause: start(**asked, pause=pause), self.longest)
+        job = Job(kind, asked, *event_under_way())
+        steps = jobs.run(job, lambda pause: start(**asked, pause=pause), self.longest)
+        close_at_end(steps)
+        return steps
 
     def has_begun(self, kind: str) -> bool:
         """Whether the page whose event is being handled has begun a run of this kind, not long ago.

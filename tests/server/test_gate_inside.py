@@ -1,10 +1,12 @@
 """The gate over Gradio's queue while it runs: whom it counts, what is kept of who does not read, what is told."""
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 import lmdemo
 from inside import LONG, Inside, served_inside
 from lmdemo import inference
+from lmdemo.generation import Generation
 from lmdemo.server import gone, gradio_queue, rates
 from lmdemo.server.headers import address_of, security_headers
 from patient import get
@@ -326,6 +329,32 @@ def test_who_asks_too_often_is_told_and_others_are_answered(inside: Inside, monk
     assert inside.client.get("/config").is_success
 
 
+def stop_within(inside: Inside, reached: threading.Event, go_on: threading.Event, *run: object) -> str:
+    """Cancel a run that has reached a place, and let it go on from there; its name."""
+    name = inside.join("stopped", run).json()["event_id"]
+    with inside.client.stream("GET", "/gradio_api/queue/data?session_hash=stopped"):
+        assert reached.wait(LAST_NET)
+        with ThreadPoolExecutor() as pressing:
+            answer = pressing.submit(cancel, inside, "stopped", name)
+            events = inside.queue.event_ids_to_events
+            wait_until(lambda: name not in events or not events[name].alive, "the end of the run")
+            go_on.set()
+            assert answer.result().is_success
+    return name
+
+
+def end_of(run: str, caplog: pytest.LogCaptureFixture) -> dict:
+    """What the log says of a run, as soon as it does."""
+
+    def lines() -> list[dict]:
+        fields = (getattr(record, "fields", {}) for record in caplog.records)
+        return [told for told in fields if told.get("event") == run]
+
+    wait_until(lines, "its line in the log")
+    (line,) = lines()
+    return line
+
+
 def test_a_run_that_was_stopped_gives_the_processor_up_before_its_first_words(
     inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -341,24 +370,35 @@ def test_a_run_that_was_stopped_gives_the_processor_up_before_its_first_words(
             runner(self, ids, pause)
 
         patch.setattr(inference.Runner, "prefill", prefill)
-        run = inside.join("stopped", (False, all_variants, "a " * 1_000, 5, 1.0, 0, 1, False)).json()["event_id"]
-        with inside.client.stream("GET", "/gradio_api/queue/data?session_hash=stopped"):
-            assert reached.wait(LAST_NET)
-            with ThreadPoolExecutor() as pressing:
-                answer = pressing.submit(cancel, inside, "stopped", run)
-                events = inside.queue.event_ids_to_events
-                wait_until(lambda: run not in events or not events[run].alive, "the end of the run")
-                go_on.set()
-                assert answer.result().is_success
-
-    def lines() -> list[dict]:
-        fields = (getattr(record, "fields", {}) for record in caplog.records)
-        return [told for told in fields if told.get("event") == run]
-
-    wait_until(lines, "its line in the log")
-    (line,) = lines()
+        run = stop_within(inside, reached, go_on, False, all_variants, "a " * 1_000, 5, 1.0, 0, 1, False)
+    line = end_of(run, caplog)
     assert line["outcome"] == "stopped"
     assert "words" not in line
+
+
+@pytest.mark.parametrize("late", ["lmdemo.lab.write", "lmdemo.ui.generate.throttled"])
+def test_a_run_that_is_stopped_after_the_last_pause_of_its_first_step_ends_too(
+    inside: Inside, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """And without a garbage collector: what it has shown reached nobody, so that Gradio knows of nothing to close."""
+    caplog.set_level(logging.INFO, "lmdemo")
+    reached, go_on = threading.Event(), threading.Event()
+
+    steps = attrgetter(late.removeprefix("lmdemo."))(lmdemo)
+
+    def waits(*asked: object) -> Iterator[Generation]:
+        for snapshot in steps(*asked):
+            reached.set()
+            go_on.wait(LAST_NET)
+            yield snapshot
+
+    monkeypatch.setattr(late, waits)
+    gc.disable()
+    try:
+        run = stop_within(inside, reached, go_on, *LONG)
+        assert end_of(run, caplog)["outcome"] == "stopped"
+    finally:
+        gc.enable()
 
 
 def test_of_ipv6_a_network_counts_as_one() -> None:

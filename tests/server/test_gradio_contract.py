@@ -25,7 +25,8 @@ USED: tuple[tuple[str, str, str | None, str], ...] = (
     (QUEUE, "gradio.blocks", "Blocks", "_queue fns queue"),
     (QUEUE, "gradio.routes", "App", "get_blocks iterators"),
     (QUEUE, "gradio.context", "LocalContext", "event_id blocks"),
-    (QUEUE, "gradio.utils", None, "error_payload"),
+    (QUEUE, "gradio.utils", None, "SyncToAsyncIterator error_payload"),
+    (QUEUE, "gradio.utils", "SyncToAsyncIterator", "aclose"),
     (QUEUE, "gradio.server_messages", None, "EventMessage ProcessCompletedMessage"),
     (QUEUE, "gradio.server_messages", "ProcessCompletedMessage", "output success"),
     (
