@@ -77,8 +77,6 @@ class Events:
 
 def page_events(config: Mapping) -> Events:
     """The events of the page that `/config` describes."""
-    parts = config["components"]
-    buttons = {part["props"]["value"]: part["id"] for part in parts if part["type"] == "button"}
 
     def of(target: list) -> list[int]:
         return [event["id"] for event in config["dependencies"] if target in map(list, event["targets"])]
@@ -87,7 +85,8 @@ def page_events(config: Mapping) -> Events:
     arrival = of(list(opening["targets"][0]))
     arrival += [event["id"] for event in config["dependencies"] if event["trigger_after"] in arrival]
     inputs = {event["id"]: len(event["inputs"]) for event in config["dependencies"]}
-    run = {"page/generate": of([buttons["Write"], "click"])[0], "page/evaluate": of([buttons["Measure"], "click"])[0]}
+    by_name = {event["api_name"]: event["id"] for event in config["dependencies"]}
+    run = {"page/generate": by_name["write"], "page/evaluate": by_name["measure"]}
     return Events(run, [(event, inputs[event]) for event in arrival])
 
 
