@@ -214,10 +214,10 @@ def _bench(options: argparse.Namespace) -> None:
         if options.only:
             raise InputError("--write needs the whole run, without --only.")
         bench.readable(options.write)
-    speeds, narrower, page = [], None, None
+    speeds, shapes, narrower, page = [], {}, None, None
     if options.only != "page":
-        speeds = bench.run_speed(rounds)
-        print(f"{bench.report_speed(speeds)}\n", flush=True)
+        speeds, shapes = bench.run_speed(rounds), bench.measure_shapes()
+        print(f"{bench.report_speed(speeds, shapes)}\n", flush=True)
     if options.only == "speed":
         narrower = bench.run_under_avx2(rounds)
         if narrower:
@@ -226,5 +226,5 @@ def _bench(options: argparse.Namespace) -> None:
         page = bench.run(rounds)
         print(f"{bench.report(page)}\n")
     if options.write:
-        bench.write(options.write, bench.figures(speeds, page))
-    print(bench.as_json(rounds, speeds, page, narrower))
+        bench.write(options.write, bench.figures(speeds, shapes, page))
+    print(bench.as_json(rounds, speeds, page, narrower, shapes))

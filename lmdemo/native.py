@@ -2,11 +2,11 @@
 
 import ctypes
 from ctypes import c_int32, c_void_p
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from lmdemo.mkl import tanh_address
 from lmdemo.model import Hidden, ModelConfig
 
 GROUP = 128  # logits kept at a time, as in lstm.h
@@ -24,7 +24,7 @@ def units(nhid: int) -> Units:
     """Those of a width, whose functions are to be rounded where torch rounds them on this processor."""
     # torch takes two of its vectors at a time, and the units that are left one by one
     simd = nhid - nhid % (2 * LANES.get(torch.backends.cpu.get_cpu_capability(), 4))
-    return Units(nhid, simd, _tanh())
+    return Units(nhid, simd, tanh_address())
 
 
 class State:
@@ -57,12 +57,3 @@ def huge(size: int) -> np.ndarray:
     """
     memory = np.empty(filled(size, PAGE) + PAGE, np.int8)  # what is never touched takes no memory
     return memory[-memory.ctypes.data % PAGE :][:size]
-
-
-def _tanh() -> int | None:
-    """Where the function lies that torch's own tanh calls, so that its last bit is the same; None if not in MKL."""
-    try:
-        torchs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        return ctypes.cast(torchs.vmsTanh, c_void_p).value
-    except (OSError, AttributeError):  # another system's library; one without MKL
-        return None

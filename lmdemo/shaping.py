@@ -16,6 +16,7 @@ from lmdemo.choosing import interruptible
 from lmdemo.evaluation import BLOCKS, Comparison, compare
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.latency import Latencies, write_in_turns
+from lmdemo.memory import dropping_circles
 from lmdemo.model import LSTMModel
 from lmdemo.shape import Shape
 from lmdemo.size import Size, exact_sizes
@@ -68,6 +69,13 @@ def measure_shape(
     Raises:
         VariantError: one cannot be built on this platform.
     """
+    with dropping_circles():
+        yield from _steps(shape, pause, variants, read_seconds, write_seconds)
+
+
+def _steps(
+    shape: Shape, pause: Pause, variants: tuple[str, ...], read_seconds: float, write_seconds: float
+) -> Iterator[ShapeRun]:
     run = ShapeRun(shape, variants)
     yield run
     models: dict[str, nn.Module] = {}

@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,12 @@ from lmdemo.bench import ROOT, loading, streaming, written
 from lmdemo.bench.avx2 import measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.peers import onnx_models
+from lmdemo.bench.shapes import SHAPES, measure_shapes, shapes_report
 from lmdemo.bench.speed import CORNERS, Contest, measure_speed
 from lmdemo.bench.speed_report import speed_report
 from lmdemo.cli import main
 from lmdemo.errors import LmdemoError
+from lmdemo.machine import this_machine
 from lmdemo.timed import Interval
 
 
@@ -120,6 +122,7 @@ def test_the_loops_run_once_more_as_with_avx2_alone(monkeypatch: pytest.MonkeyPa
         return subprocess.CompletedProcess(command, 0, 'a report\n\nof two lines\n\n{"rounds": 3}\n')
 
     monkeypatch.setenv("CC", "clang -pipe")
+    this_machine()  # which asks the system in a process of its own too, the first time
     monkeypatch.setattr(subprocess, "run", run)
     narrower = measure_under_avx2(3)
     assert (narrower.report, narrower.figures) == ("a report\n\nof two lines", {"rounds": 3})
@@ -128,6 +131,26 @@ def test_the_loops_run_once_more_as_with_avx2_alone(monkeypatch: pytest.MonkeyPa
     assert {ran[f"{library}_ENABLE_INSTRUCTIONS"] for library in ("MKL", "FBGEMM")} == {ran["ONEDNN_MAX_CPU_ISA"]}
     assert ran["CC"] == "clang -pipe -mno-avx512f -mno-avxvnni"
     assert json.loads(bench.as_json(3, narrower=narrower))["under_avx2"] == {"rounds": 3}
+
+
+def test_shapes_are_measured_into_a_table_and_into_the_json() -> None:
+    small = lmdemo.Shape(40, 6, 8, 2, window=5)
+    runs = measure_shapes({"small": small})
+    report = shapes_report(runs)
+    number = r"[\d.]+ \([\d.]+ to [\d.]+\)"
+    for work in ("writing", "reading, window 5"):
+        assert re.search(
+            rf"^\| small: 40 words, LSTM 6→8 × 2 \| {work} \|( {number} \|){{3}} \d\.\d\d \|$", report, re.MULTILINE
+        )
+    (figures,) = json.loads(bench.as_json(1, shapes=runs))["shapes"].values()
+    assert figures["shape"] == asdict(small)
+    assert figures["bytes"]["int8"] == runs["small"].sizes["int8"].modules
+    for work in ("writing", "reading"):
+        assert list(figures[work]) == ["int8 × fp32", "int8 × fp32-packed", "int8-packed × fp32-packed"]
+
+
+def test_a_shape_for_which_int8_loses_and_one_for_which_it_wins_are_measured() -> None:
+    assert [(shape.nhid, shape.ntoken) for shape in SHAPES.values()] == [(50, 100), (256, 33_278)]
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

@@ -9,7 +9,7 @@ more. The last line is all figures as JSON.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -18,6 +18,7 @@ from lmdemo.bench.app import ROOT, running_app
 from lmdemo.bench.avx2 import Narrower, has_more, measure_under_avx2
 from lmdemo.bench.figures import figure
 from lmdemo.bench.loading import CONFIG, Loading, measure_loading
+from lmdemo.bench.shapes import measure_shapes, shapes_figures, shapes_report
 from lmdemo.bench.speed import TOKENS, Speed, measure_speed
 from lmdemo.bench.speed_report import speed_figures, speed_report
 from lmdemo.bench.start import Start, measure_start
@@ -28,6 +29,8 @@ from lmdemo.evaluation import Comparison
 from lmdemo.lab import Lab
 from lmdemo.machine import this_machine
 from lmdemo.model import LSTMModel, ModelConfig
+from lmdemo.shape import Shape
+from lmdemo.shaping import ShapeRun
 from lmdemo.text import Vocabulary
 from lmdemo.timed import Interval
 
@@ -36,6 +39,7 @@ __all__ = [
     "Bench",
     "as_json",
     "figures",
+    "measure_shapes",
     "readable",
     "report",
     "report_speed",
@@ -75,9 +79,9 @@ def run_speed(rounds: int) -> list[Speed]:
     ]
 
 
-def report_speed(speeds: Sequence[Speed]) -> str:
-    """The contests as Markdown."""
-    return "\n\n".join([_head(), *map(speed_report, speeds)])
+def report_speed(speeds: Sequence[Speed], shapes: Mapping[str, ShapeRun]) -> str:
+    """The contests, and what became of shapes, as Markdown."""
+    return "\n\n".join([_head(), *map(speed_report, speeds), shapes_report(shapes)])
 
 
 def run_under_avx2(rounds: int) -> Narrower | None:
@@ -119,18 +123,24 @@ def report(bench: Bench) -> str:
     return f"{_head()}\n\n| measured | |\n|---|---:|\n{table}\n\n{runs}"
 
 
-def figures(speeds: Sequence[Speed], page: Bench) -> str:
+def figures(speeds: Sequence[Speed], shapes: Mapping[str, ShapeRun], page: Bench) -> str:
     """A whole run as a section of a README: when and where, how fast, what the page costs."""
-    return f"{when()}: {report_speed(speeds)}\n\n## What it costs\n\nIn the same run: {report(page)}\n"
+    return f"{when()}: {report_speed(speeds, shapes)}\n\n## What it costs\n\nIn the same run: {report(page)}\n"
 
 
 def as_json(
-    rounds: int, speeds: Sequence[Speed] = (), bench: Bench | None = None, narrower: Narrower | None = None
+    rounds: int,
+    speeds: Sequence[Speed] = (),
+    bench: Bench | None = None,
+    narrower: Narrower | None = None,
+    shapes: Mapping[str, ShapeRun] | None = None,
 ) -> str:
     """All figures in one line: seconds, bytes, words a second; an interval that there is not is null."""
     numbers: dict[str, object] = {"machine": asdict(this_machine()), "rounds": rounds}
     if speeds:
         numbers["speed"] = [speed_figures(speed) for speed in speeds]
+    if shapes:
+        numbers["shapes"] = shapes_figures(shapes)
     if narrower:
         numbers["under_avx2"] = narrower.figures
     if bench:
@@ -146,7 +156,7 @@ def as_json(
 
 def _plain(value: object) -> object:
     """`value` as JSON has it: a dataclass is an object, and NaN, where there is no interval, null."""
-    if isinstance(value, Interval):
+    if isinstance(value, Interval | Shape):
         value = asdict(value)
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
