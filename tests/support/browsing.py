@@ -21,7 +21,7 @@ FLAGS = (
     " --disable-background-networking --disable-component-update --disable-sync"
 )
 # the one that tests/run found; without any, Playwright's own
-CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium")
+CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
 expect.set_options(timeout=LAST_NET * 1000)
 
 SETTINGS = "Variants and settings"  # the fold of the Generate tab
