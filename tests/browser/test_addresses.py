@@ -138,7 +138,7 @@ def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: 
 
 def test_an_address_measures(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?tab=evaluate&tokens=500&window=50&variants=int8&run=1").page
-    expect(page.locator("#measuring-status")).to_contain_text("over 500 words in windows of 50")
+    expect(page.locator("#measuring-status")).to_contain_text("500 words measured")
     expect(page.locator("#results tbody th")).to_have_text(["fp32", "int8"])
     expect(page.get_by_role("spinbutton", name=re.compile("Window")).locator("visible=true")).to_have_value("50")
 
