@@ -105,21 +105,24 @@ def test_it_streams_from_another_origin(
 
 # An exhibit, and what is drawn of it.
 EXHIBITS = {"tiles": ".tile", "texts": "#writing section", "size": "#size-bars .point", "evaluate": "#ship .answer"}
-EXHIBITS["bits"] = "#bits-writing section"
+BITS = {"bits": "#bits-writing section"}
 ELSEWHERE = (".top", ".facts", "footer", ".asking", "#settings", "#sizes", "#results", "[role=tab]", "button.stop")
 
 
-def test_an_exhibit_stands_alone_and_says_where_it_is_from(host: Host, open_page: Open, address: str) -> None:
+@pytest.mark.parametrize("exhibits", [EXHIBITS, BITS], ids=["four", "bits"])  # a browser keeps six connections
+def test_an_exhibit_stands_alone_and_says_where_it_is_from(
+    host: Host, open_page: Open, address: str, exhibits: dict[str, str]
+) -> None:
     asked = {view: {"tab": tab} for view, tab in query.VIEWS.items()}
     visitor = open_page(
-        host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in EXHIBITS)), 390
+        host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in exhibits)), 390
     )
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 3000})  # a browser does not draw frames that are out of sight
-    for number, (view, drawn) in enumerate(EXHIBITS.items()):
+    for number, (view, drawn) in enumerate(exhibits.items()):
         shown = page.locator("iframe").nth(number).content_frame
         expect(shown.locator(drawn).first).to_be_visible()
-        for other in {*EXHIBITS.values(), *ELSEWHERE} - {drawn}:
+        for other in {*EXHIBITS.values(), *BITS.values(), *ELSEWHERE} - {drawn}:
             expect(shown.locator(f"{other} >> visible=true"), f"{other} in {view}").to_have_count(0)
         source = shown.locator(".attribution").get_by_role("link")
         expect(source).to_be_visible()
@@ -128,6 +131,10 @@ def test_an_exhibit_stands_alone_and_says_where_it_is_from(host: Host, open_page
     for frame in page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert visitor.errors == []
+
+
+def test_a_tile_of_an_exhibit_leads_to_the_whole_page(host: Host, open_page: Open, address: str) -> None:
+    page = open_page(host.page(embed.snippet(f"{address}/", {}, True, "", "tiles")), 390).page
     tile = page.locator("iframe").first.content_frame.locator(".tile").first
     with page.expect_popup() as opened:
         tile.click()
