@@ -100,8 +100,9 @@ window.lmdemo = (() => {
       if (now) broken = false;
       if (own && now !== before && !broken) mark(now ? block.id : null); // what broke off is still to be told
       before = now;
-      if (!element.querySelector(".under-way")) stopping = false;
-      else if (!stopping && block.querySelector(".wrap.hide, .wrap .error")) {
+      // between two lines there is none for a moment, and before its first one a run has Gradio's own sign
+      if (!now && element.querySelector(".status")) stopping = false;
+      if (!stopping && element.querySelector(".under-way") && block.querySelector(".wrap.hide, .wrap .error")) {
         broken = true;
         tab().querySelector(".texts.under-way")?.classList.replace("under-way", "broken");
         props.value = `<p class="status alert" role="alert">${BROKEN}</p>`;
