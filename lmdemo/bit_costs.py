@@ -24,10 +24,10 @@ from lmdemo.rounding import (
     stored_bytes,
     with_weights,
 )
+from lmdemo.variants import BASELINE
 
 TOKENS = 1_500  # words of test text that are read, if it has as many
 WINDOW = 200  # words read in one call; fp32's figures do not depend on it
-BASELINE = "fp32"
 ALL = (MOST_BITS - LEAST_BITS + 1) * 2 * (1 + len(MATRICES))  # costs: bits, scales, and all matrices or one
 
 

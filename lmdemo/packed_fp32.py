@@ -10,12 +10,12 @@ from lmdemo.fp32lm import Fp32LM, Fp32LMRunner
 from lmdemo.inference import PackedRunner, Runner
 from lmdemo.model import LSTMModel
 from lmdemo.packed import PackedLSTMModel
-from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Found, Runs
+from lmdemo.ways import KERNEL, MODULES, ChosenWays, Found, Runs, RunsInChosenWays
 
 PIECES = "in pieces"  # the way beside the modules and the kernel
 
 
-class PackedFp32Model(PackedLSTMModel):
+class PackedFp32Model(PackedLSTMModel, RunsInChosenWays):
     """A `PackedLSTMModel` that may also run in the kernel as a whole; modules and state dict are the model's own."""
 
     def __init__(self, model: LSTMModel) -> None:
@@ -27,20 +27,6 @@ class PackedFp32Model(PackedLSTMModel):
     def chosen_ways(self) -> tuple[Choice, ...]:
         """What was chosen so far: of pieces, and of the whole."""
         return *super().chosen_ways, *self.whole.chosen_ways
-
-    @property
-    def problem(self) -> str:
-        """Why there is no kernel; known when the ways are."""
-        return self.whole.problem
-
-    @property
-    def held_by_ways(self) -> int | None:
-        """Bytes that the kernel has copied."""
-        return self.whole.held
-
-    def start(self) -> ChosenRunner:
-        """A runner, with the hidden state of a text's beginning."""
-        return self.whole.start()
 
 
 def _find_ways(pieces: PackedLSTMModel) -> Found:

@@ -10,19 +10,18 @@ from functools import partial
 
 from torch import nn
 
-from lmdemo.choosing import Choice
 from lmdemo.compiled import compiled
 from lmdemo.errors import VariantError
 from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder
 from lmdemo.int8lm import Int8LM, Int8LMRunner
 from lmdemo.memory import Growth
 from lmdemo.model import LSTMModel
-from lmdemo.ways import KERNEL, MODULES, ChosenRunner, ChosenWays, Found, Runs
+from lmdemo.ways import KERNEL, MODULES, ChosenWays, Found, Runs, RunsInChosenWays
 
 OPERATORS = "torch's operators"  # the way beside the modules and the kernel
 
 
-class PackedInt8Model(nn.Module):
+class PackedInt8Model(RunsInChosenWays, nn.Module):
     """A model that `quantize_dynamic` made, with the ways of running it; modules and state dict are the model's own."""
 
     def __init__(self, model: LSTMModel) -> None:
@@ -33,25 +32,6 @@ class PackedInt8Model(nn.Module):
 
     forward = LSTMModel.forward
     init_hidden = LSTMModel.init_hidden
-
-    @property
-    def chosen_ways(self) -> tuple[Choice, ...]:
-        """What was chosen so far."""
-        return self.whole.chosen_ways
-
-    @property
-    def problem(self) -> str:
-        """Why there is no kernel; known when the ways are."""
-        return self.whole.problem
-
-    @property
-    def held_by_ways(self) -> int | None:
-        """Bytes of the copies that its ways have of the weights."""
-        return self.whole.held
-
-    def start(self) -> ChosenRunner:
-        """A runner, with the hidden state of a text's beginning."""
-        return self.whole.start()
 
 
 def _find_ways(model: nn.Module) -> Found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from lmdemo.bit_costs import BASELINE, Cost, Sensitivity, cost_of, sensitivity
+from lmdemo.bit_costs import Cost, Sensitivity, cost_of, sensitivity
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.generation import Generation, GenerationSettings, write
 from lmdemo.inference import Pause, go_on
@@ -20,6 +20,7 @@ from lmdemo.memory import give_back
 from lmdemo.quick import QuickModel
 from lmdemo.rounding import RoundedRow, Rounding, round_row, rounded_weights, with_weights
 from lmdemo.turns import Turns
+from lmdemo.variants import BASELINE
 
 log = logging.getLogger(__name__)
 

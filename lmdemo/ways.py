@@ -101,6 +101,31 @@ class ChosenWays:
             return choose(f"{self._work}, {count} words", reads, ids[:-1], ids[1:])[1]
 
 
+class RunsInChosenWays:
+    """What a model has that holds its ways as `whole`."""
+
+    whole: ChosenWays
+
+    @property
+    def chosen_ways(self) -> tuple[Choice, ...]:
+        """What was chosen so far."""
+        return self.whole.chosen_ways
+
+    @property
+    def problem(self) -> str:
+        """Why there is no kernel; known when the ways are."""
+        return self.whole.problem
+
+    @property
+    def held_by_ways(self) -> int | None:
+        """Bytes of the copies that its ways have of the weights."""
+        return self.whole.held
+
+    def start(self) -> "ChosenRunner":
+        """A runner, with the hidden state of a text's beginning."""
+        return self.whole.start()
+
+
 class ChosenRunner:
     """A model on one text: what `inference.Runner` does, each call in the way that is fastest for it."""
 

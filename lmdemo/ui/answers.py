@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from lmdemo.bit_costs import BASELINE, Cost
+from lmdemo.bit_costs import Cost
 from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import Fidelity
 from lmdemo.generation import Generation
@@ -16,7 +16,7 @@ from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import ROUNDED, Simulated
 from lmdemo.text import detokenize, shown
 from lmdemo.ui import prose, shaped
-from lmdemo.variants import FAIR
+from lmdemo.variants import BASELINE, FAIR
 
 MOST_UNKNOWN = 10  # words outside the vocabulary that are named
 

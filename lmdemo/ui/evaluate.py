@@ -89,9 +89,8 @@ def build(service: Service, asked: gr.Number) -> Parts:
 
     controls = {"tokens": tokens, "window": window, "variants": variants}
     filled = {"card": card, "status": status, "doubts": doubts, "speeds": speeds, "table": table, "written": written}
-    filled |= {"fidelity": fidelity}
     filled |= {"spread": spread, "dots": dots, "course": course, "passages": passages, "percentiles": percentiles}
-    filled |= {"texts": texts, "last": last, **handed}
+    filled |= {"fidelity": fidelity, "texts": texts, "last": last, **handed}
     arrival = {**filled, "whole": whole, "whole_spread": whole_spread, "whole_dots": whole_dots}
     arrival |= {"clock": clock, "awaits": awaits}
     measuring = gr.on(
@@ -145,7 +144,7 @@ def measure(service: Service, tokens: object, window: object, variants: object) 
             yield draw(snapshot)
     except LmdemoError as error:
         so_far = f" It had come to {_so_far(snapshot)}" if snapshot else ""
-        yield {"status": markup.alert(f"{error}{so_far}", isinstance(error, InputError))}
+        yield {"status": markup.ended(error, so_far)}
 
 
 async def arrive(service: Service, address: object) -> Update:

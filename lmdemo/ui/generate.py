@@ -200,7 +200,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
             yield {**draw(last, raw), **first, "last": last, "origin": origin, "query": query_of(last)}
     except LmdemoError as error:
         so_far = f" {choices.parting(last)}" if last else ""
-        yield {"status": markup.alert(f"{error}{so_far}", isinstance(error, InputError))}
+        yield {"status": markup.ended(error, so_far)}
 
 
 async def arrive(service: Service, address: object) -> Update:

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
+from lmdemo.errors import InputError, LmdemoError
 from lmdemo.server.service import Pull
 from lmdemo.size import MODULES, Size, alike
 from lmdemo.ui import prose
@@ -23,6 +24,11 @@ def alert(sentence: str, refused: bool = False) -> Markup:
     """A line that says what was wrong; `refused`, of a run that so never began, which leaves the page's address."""
     kind = " refused" if refused else ""
     return Markup('<p class="status alert{}" role="alert">{}</p>').format(kind, sentence)
+
+
+def ended(error: LmdemoError, so_far: str = "") -> Markup:
+    """The line of a run that ended so: what was wrong, and how far it had come."""
+    return alert(f"{error}{so_far}", refused=isinstance(error, InputError))
 
 
 def warning(sentence: str) -> Markup:

@@ -14,7 +14,7 @@ from lmdemo.shape import FIELDS, MAX_LAYERS, MAX_WIDTH, MAX_WORDS, PRESETS, TUTO
 from lmdemo.shaping import ShapeRun
 from lmdemo.sweeping import Sweep
 from lmdemo.ui import markup, query, shaped
-from lmdemo.ui.controls import chart, explained, keeps_run, run_line, stop_button, stops
+from lmdemo.ui.controls import chart, explained, forgets_refused, keeps_run, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, CHART_INTERVAL, COMPUTING, QUICK, Components, Update, named, throttled
 from lmdemo.ui.plots import size_bars
 from lmdemo.ui.shape_plots import shape_speeds, sweep_lines
@@ -25,8 +25,8 @@ INTRODUCTION = (
     " and timed. Bytes and speed depend on the shape, not on what the weights are.</p>"
 )
 SWEEPING = (
-    "<h3>From which size on?</h3><p>The same for hidden sizes from 32 to 1,024, with 10,000 words, two layers and"
-    " windows of 200. It takes about 20 seconds.</p>"
+    "<h3>From which size on?</h3><p>The same for hidden sizes from 32 up to 1,024, as far as 20 seconds go, with"
+    " 10,000 words, two layers and windows of 200.</p>"
 )
 
 
@@ -72,6 +72,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
         show_progress_on=[status],
         **COMPUTING,
     )
+    forgets_refused(measuring, status)
     stops(stop, [measuring], status, **named(_stopped, {}, {"status": status}), **QUICK)
     return Parts(controls, {**fields, "status": status, "asked": asked})
 
@@ -136,7 +137,7 @@ def measure(service: Service, **fields: object) -> Iterator[Update]:
         for run in throttled(service.run(KIND, start, **fields), CHART_INTERVAL):
             yield draw(run)
     except LmdemoError as error:
-        yield {"status": markup.alert(str(error))}
+        yield {"status": markup.ended(error)}
 
 
 def sweep(service: Service) -> Iterator[Update]:
@@ -147,7 +148,7 @@ def sweep(service: Service) -> Iterator[Update]:
             yield draw_sweep(found, anew=len(found.points) > points)
             points = len(found.points)
     except LmdemoError as error:
-        yield {"status": markup.alert(str(error))}
+        yield {"status": markup.ended(error)}
 
 
 def draw(run: ShapeRun) -> Update:

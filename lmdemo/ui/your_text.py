@@ -57,7 +57,7 @@ def read(service: Service, text: object) -> Iterator[Update]:
         for snapshot in throttled(service.run(KIND, lab.read_text, text=text), CHART_INTERVAL):
             yield draw(snapshot, lab.checkpoint.vocabulary)
     except LmdemoError as error:
-        yield {**_nothing(), "status": markup.alert(str(error))}
+        yield {**_nothing(), "status": markup.ended(error)}
 
 
 def stopped() -> Update:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 import lmdemo
+import patient
 from browsing import Visitor, open_tab, unfold
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import DEFAULT_MEASURED
@@ -149,3 +150,17 @@ def test_a_bad_slice_is_a_sentence_over_the_first_results(open_page: Open, addre
         "In this page’s address: Window must"
     )
     expect(page.locator("#results tbody tr")).to_have_count(len(DEFAULT_MEASURED))
+
+
+def test_every_run_that_goes_into_the_address_leaves_it_when_it_is_refused(address: str) -> None:
+    events = patient.get(f"{address}/config").json()["dependencies"]
+    line = re.compile(r'"line": "([\w-]+)"')
+
+    def lines(function: str) -> dict[int, str]:
+        scripts = {event["id"]: event["js"] or "" for event in events}
+        return {number: line.search(js).group(1) for number, js in scripts.items() if f"lmdemo.{function}(" in js}
+
+    kept, forgotten = lines("keepRun"), lines("forgetRefused")
+    assert sorted({*kept.values()}) == ["bits-status", "measuring-status", "shape-status", "writing-status"]
+    after = {(event["trigger_after"], forgotten[event["id"]]) for event in events if event["id"] in forgotten}
+    assert after >= {*kept.items()}
