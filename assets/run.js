@@ -69,8 +69,14 @@ window.lmdemo = (() => {
     return null;
   }
 
+  // Gradio's sign over a line, which stays until a run's last word has come; on one that has failed it stays for good.
+  function isBusy(block) {
+    return block.querySelector(".wrap.full:not(.hide)") !== null && !block.querySelector(".wrap .error");
+  }
+
   // A line that changes ten times a second is not read out; what it says once a run has ended is, from a region that
   // was there before. That a run begins, or waits in the queue, Gradio says itself; an alert speaks for itself.
+  // Until it has ended, what stands beside its Stop begins no other, which Gradio would pass over in silence.
   // Escape presses the tab's own Stop while there is something to stop. Of a run that Gradio gave up, since its server is
   // gone, line and texts say so: it clears a run away after its last word, and only one that is stopped before.
   // A run that is not `kept` in the address does not begin again when the page is reloaded.
@@ -97,6 +103,9 @@ window.lmdemo = (() => {
       const now = underWay();
       const button = stop();
       if (button) button.disabled = !now;
+      // not `disabled`: the button that was pressed keeps the focus
+      const starts = button?.parentElement.querySelectorAll("button.start") ?? [];
+      for (const start of starts) start.setAttribute("aria-disabled", isBusy(block));
       if (now) broken = false;
       if (own && now !== before && !broken) mark(now ? block.id : null); // what broke off is still to be told
       before = now;
@@ -108,9 +117,11 @@ window.lmdemo = (() => {
         props.value = `<p class="status alert" role="alert">${BROKEN}</p>`;
       }
     };
-    tab()?.addEventListener("click", ({ target }) => {
-      if (target.closest("button.stop") === stop()) stopping = true;
-    });
+    const pressed = (event) => {
+      if (event.target.closest("button.start[aria-disabled=true]")) event.stopPropagation();
+      if (event.target.closest("button.stop") === stop()) stopping = true;
+    };
+    tab()?.addEventListener("click", pressed, true); // before Gradio hears of it
     new MutationObserver(look).observe(block, { childList: true, subtree: true, attributeFilter: ["class"] });
     requestAnimationFrame(look);
     document.addEventListener("keydown", (event) => {
@@ -130,7 +141,7 @@ window.lmdemo = (() => {
     const block = document.getElementById(line);
     return new Promise((done) => {
       const look = () => {
-        if (block.querySelector(".wrap.full:not(.hide)")) requestAnimationFrame(look);
+        if (isBusy(block)) requestAnimationFrame(look);
         else done(values);
       };
       look();

@@ -19,7 +19,7 @@ from lmdemo.simulation import Simulated
 from lmdemo.text import shown
 from lmdemo.ui import bits_prose, hurting, markup, prose, query, rounding, texts
 from lmdemo.ui.bits_charts import SCALE_VARIANTS, SCALES, bits_curves
-from lmdemo.ui.controls import chart, forgets_refused, keeps_run, picture_buttons, run_line, stop_button, stops
+from lmdemo.ui.controls import chart, keeps_run, picture_buttons, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, Components, Update, named, throttled
 
 KIND = "page/bits"  # of a run, in the log
@@ -82,7 +82,6 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
         **COMPUTING,
         **MOVING,
     )
-    forgets_refused(running, status)
     stops(stop, [running], status, **named(stopped, {"last": last}, {"status": status, "texts": written}), **QUICK)
     looks = {**named(partial(look_at_row, service), {**place, **controls}, {"drawing": drawing}), **LOOKING, **AS_SENT}
     matrix.input(**looks, **MOVING)

@@ -53,6 +53,11 @@ def explained(elem_id: str) -> gr.HTML:
     return gr.HTML(elem_id=elem_id, js_on_load="lmdemo.explainTerms(element)")
 
 
+def start_button(label: str, **look: object) -> gr.Button:
+    """A button that begins a run; beside a Stop, it cannot be pressed until what that would stop has ended."""
+    return gr.Button(label, elem_classes="start", **look)
+
+
 def stop_button() -> gr.Button:
     """The button that Escape presses."""
     return gr.Button("Stop", elem_classes="stop")
@@ -107,18 +112,18 @@ def keeps_run(tab: str, asks: Mapping[str, object], line: gr.HTML) -> str:
     return _script("keepRun", ours=query.NAMES, tab=tab, names=list(asks), line=line.elem_id)
 
 
-def forgets_refused(run: Dependency, line: gr.HTML) -> None:
-    """Let a run that was kept in the page's address, and refused, leave it again."""
-    run.then(js=_script("forgetRefused", line=line.elem_id), **IN_BROWSER)
-
-
 def short_enough(most: int) -> str:
     """The script of a run on a text: of one that is longer than it may be only the length leaves the page."""
     return _script("shortEnough", most=most)
 
 
 def stops(button: gr.Button, runs: Sequence[Dependency], line: gr.HTML, **then: object) -> None:
-    """Let `button` stop `runs`, whose line that is; and once the page has cleared them away, the listener `then`."""
+    """Let `button` stop `runs`, whose line that is; and once the page has cleared them away, the listener `then`.
+
+    One of them that was kept in the page's address, and refused, leaves it again.
+    """
+    for run in runs:
+        run.then(js=_script("forgetRefused", line=line.elem_id), **IN_BROWSER)
     stopping = button.click(None, cancels=list(runs), api_visibility="private")
     stopping.then(**then, js=_script("afterRun", line=line.elem_id))
 

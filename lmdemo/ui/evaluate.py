@@ -20,10 +20,10 @@ from lmdemo.ui.controls import (
     chart,
     copies,
     explained,
-    forgets_refused,
     keeps_run,
     picture_buttons,
     run_line,
+    start_button,
     stop_button,
     stops,
     text_button,
@@ -62,7 +62,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     tokens, window = _slice(service.lab)
     texts = gr.Textbox(visible="hidden", label="The evaluation as text")
     with gr.Row(elem_classes="buttons"):
-        start = gr.Button("Measure", variant="primary")
+        start = start_button("Measure", variant="primary")
         stop = stop_button()
         handed = {"markdown": gr.Button("Copy as Markdown", size="sm", interactive=False)}
         for kind in ("json", "csv"):
@@ -100,7 +100,6 @@ def build(service: Service, asked: gr.Number) -> Parts:
         show_progress_on=[status],
         **COMPUTING,
     )
-    forgets_refused(measuring, status)
     stops(stop, [measuring], status, **named(stopped, {"last": last}, {"status": status}), **QUICK)
     copies(handed["markdown"], "markdown", texts)
     clock.tick(**named(partial(again, service), {"last": last, "awaits": awaits}, arrival), **QUICK)

@@ -17,7 +17,7 @@ from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.server.service import Service
 from lmdemo.ui import choices, inspecting, markup, prose, query, race, texts
-from lmdemo.ui.controls import copies_link, forgets_refused, keeps_run, run_line, stop_button, stops, variant_choice
+from lmdemo.ui.controls import copies_link, keeps_run, run_line, start_button, stop_button, stops, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,
     COMPUTING,
@@ -89,8 +89,6 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
             js=LESS_MOTION,
         ),
     ]
-    for run in runs:
-        forgets_refused(run, status)
     stops(stop, runs, status, **named(stopped, {"raw": raw, "last": last}, drawn), **QUICK)
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
     copies_link(share, address, query, guess)
@@ -102,8 +100,8 @@ def _asking(lab: Lab) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button, gr.D
     """The prompt and what begins and ends a run, in a row, and prompts to try under it."""
     with gr.Row(elem_classes="asking"):
         prompt = gr.Textbox(lab.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=6)
-        start = gr.Button("Write", variant="primary")
-        another = gr.Button("New seed")
+        start = start_button("Write", variant="primary")
+        another = start_button("New seed")
         stop = stop_button()
     examples = gr.Dataset(
         components=[prompt], **samples(lab), show_label=False, type="values", elem_id="examples", label="Try"

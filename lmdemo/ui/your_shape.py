@@ -14,7 +14,7 @@ from lmdemo.shape import FIELDS, MAX_LAYERS, MAX_WIDTH, MAX_WORDS, PRESETS, TUTO
 from lmdemo.shaping import ShapeRun
 from lmdemo.sweeping import Sweep
 from lmdemo.ui import markup, query, shaped
-from lmdemo.ui.controls import chart, explained, forgets_refused, keeps_run, run_line, stop_button, stops
+from lmdemo.ui.controls import chart, explained, keeps_run, run_line, start_button, stop_button, stops
 from lmdemo.ui.events import AS_SENT, CHART_INTERVAL, COMPUTING, QUICK, Components, Update, named, throttled
 from lmdemo.ui.plots import size_bars
 from lmdemo.ui.shape_plots import shape_speeds, sweep_lines
@@ -46,7 +46,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
     controls = _fields(TUTORIAL_SHAPE)
     line = gr.HTML(_reckoned(TUTORIAL_SHAPE), elem_id="shape-line")
     with gr.Row(elem_classes="buttons"):
-        start = gr.Button("Measure", variant="primary")
+        start = start_button("Measure", variant="primary")
         stop = stop_button()
     status = run_line(markup.status("Press Measure."), elem_id="shape-status")
     doubts = gr.HTML()
@@ -72,7 +72,6 @@ def build(service: Service, asked: gr.Number) -> Parts:
         show_progress_on=[status],
         **COMPUTING,
     )
-    forgets_refused(measuring, status)
     stops(stop, [measuring], status, **named(_stopped, {}, {"status": status}), **QUICK)
     return Parts(controls, {**fields, "status": status, "asked": asked})
 
@@ -80,7 +79,7 @@ def build(service: Service, asked: gr.Number) -> Parts:
 def _build_sweep(service: Service) -> None:
     gr.HTML(SWEEPING, elem_classes="part")
     with gr.Row(elem_classes="buttons"):
-        start = gr.Button("Sweep")
+        start = start_button("Sweep")
         stop = stop_button()
     status = run_line("", elem_id="sweep-status", kept=False)
     with gr.Column(visible=False) as found:

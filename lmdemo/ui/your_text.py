@@ -14,7 +14,7 @@ from lmdemo.own_text import MAX_CHARACTERS, TextReading
 from lmdemo.server.service import Service
 from lmdemo.text import Vocabulary
 from lmdemo.ui import evaluate, hesitation, markup, prose, ship
-from lmdemo.ui.controls import run_line, short_enough, stop_button, stops
+from lmdemo.ui.controls import run_line, short_enough, start_button, stop_button, stops
 from lmdemo.ui.events import CHART_INTERVAL, COMPUTING, QUICK, Update, named, throttled
 
 KIND = "page/text"  # of a run, in the log
@@ -37,7 +37,7 @@ def build(service: Service) -> None:
         elem_id="own-text",
     )
     with gr.Row(elem_classes="buttons"):
-        start = gr.Button("Measure this text", variant="primary")
+        start = start_button("Measure this text", variant="primary")
         stop = stop_button()
     line = run_line("", elem_id="text-status", kept=False)
     filled = {"status": line, "doubts": gr.HTML(), "card": gr.HTML(), "marked": gr.HTML(elem_id="hesitation-text")}

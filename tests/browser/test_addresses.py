@@ -97,30 +97,32 @@ def test_without_a_clipboard_it_copies_the_old_way_or_shows_what_to_copy(open_pa
 
 
 def test_a_run_is_in_the_address_and_outlives_a_reload(open_page: Open, address: str) -> None:
-    page = open_page(f"{address}/?__theme=light&words=1000&a=b+c&seed=5&b#place").page
+    names = tuple(lmdemo.VARIANTS)[1:]  # 1,000 words of each take seconds, in which Stop is pressed
+    variants = ",".join(names)
+    page = open_page(f"{address}/?__theme=light&words=1000&a=b+c&seed=5&variants={variants}&b#place").page
     expect(line(page)).to_contain_text("Filled in from the address")
     page.get_by_role("textbox", name="Prompt").fill(PROMPT)
     page.get_by_role("button", name="Write", exact=True).click()
-    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(page.locator("#writing .under-way section")).to_have_count(len(lmdemo.VARIANTS))
     settings = GenerationSettings(PROMPT, 1000, seed=5)
-    asked = query.join("", query.GenerateQuery(settings, ("int8",), run=True).parameters())
+    asked = query.join("", query.GenerateQuery(settings, names, run=True).parameters())
     kept = f"{address}/{asked}&__theme=light&a=b+c&b#place"
     assert page.url == kept
     interrupted = page.get_by_text("The page was reloaded before this run had come to its end")
     page.reload()  # as the page does by itself after a lost connection
     expect(interrupted).to_be_visible()
-    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(page.locator("#writing .under-way section")).to_have_count(len(lmdemo.VARIANTS))
     page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     expect(line(page)).to_contain_text("Stopped.")
     page.get_by_role("button", name="New seed").click()
-    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(page.locator("#writing .under-way section")).to_have_count(len(lmdemo.VARIANTS))
     expect(interrupted).to_have_count(0)
     assert "&seed=5&" not in page.url
     page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     expect(line(page)).to_contain_text("Stopped.")
     stopped = page.url
     page.reload()  # what was stopped was not interrupted
-    expect(page.locator("#writing .under-way section")).to_have_count(2)
+    expect(page.locator("#writing .under-way section")).to_have_count(len(lmdemo.VARIANTS))
     expect(interrupted).to_have_count(0)
     assert page.url == stopped
 

@@ -30,6 +30,18 @@ def setting(page: Page, name: str, value: str) -> None:
     expect(box).to_have_value(value)
 
 
+def variant(page: Page, name: str):  # noqa: ANN201
+    return page.get_by_role("checkbox", name=name, exact=True).locator("visible=true")
+
+
+def write_for_seconds(page: Page) -> None:
+    """Begin a run in which there is time to look, and to press: 1,000 words of every variant."""
+    setting(page, "Words", "1000")
+    for name in list(lmdemo.VARIANTS)[1:]:
+        variant(page, name).check()
+    button(page, "Write").click()
+
+
 def status(page: Page):  # noqa: ANN201
     return page.locator("#writing-status").get_by_role("status")
 
@@ -81,16 +93,18 @@ def test_nothing_moves_while_the_page_is_drawn(open_page: Visit, address: str, w
 def test_it_streams_and_stops_at_once(visit: Visit) -> None:
     page = visit().page
     expect(button(page, "Stop")).to_be_disabled()
-    setting(page, "Words", "1000")
-    for name in list(lmdemo.VARIANTS)[1:]:  # seconds, in which Stop is pressed
-        variant(page, name).check()
-    button(page, "Write").click()
+    write_for_seconds(page)
+    seed = page.get_by_role("spinbutton", name="Seed").input_value()
     assert_grows(page.locator("#writing section").first)
+    for name in ("Write", "New seed"):
+        expect(button(page, name)).to_be_disabled()
+        button(page, name).dispatch_event("click")
     with page.expect_response("**/cancel"):
         button(page, "Stop").click()
     expect(status(page)).to_contain_text("Stopped.")
     expect(button(page, "Stop")).to_be_disabled()
     at_rest(page)  # which it does not come to while something is written
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value(seed)
     setting(page, "Words", "20")
     button(page, "Write").click()
     expect(status(page).get_by_role("listitem").first).to_contain_text("of 20")
@@ -159,13 +173,17 @@ def test_an_example_and_a_new_seed_write(visit: Visit) -> None:
 
 def test_a_race_is_slow_enough_to_watch_and_stop_skips_it(visit: Visit) -> None:
     page = visit().page
+    setting(page, "Words", "400")  # 40 seconds to watch
+    button(page, "Write").click()
+    expect(status(page)).to_contain_text("of 400 places.")
+    at_rest(page)
     whole = page.locator("#writing").inner_text()
     button(page, "Watch it").click()
     expect(status(page)).to_contain_text(re.compile(r"really [\d.]+ s against [\d.]+ s\. [\d.]+ s on the clock"))
     assert_grows(page.locator("#writing section").first)
     button(page, "Stop").click()
     expect(page.locator("#writing")).to_have_text(whole, use_inner_text=True)
-    expect(status(page)).to_contain_text("of 80 places.")
+    expect(status(page)).to_contain_text("of 400 places.")
 
 
 def test_sizes_are_bars_a_table_and_a_sentence(visit: Visit) -> None:
@@ -198,10 +216,6 @@ def test_measuring_shows_progress_and_stop_keeps_what_was_measured(visit: Visit)
     slice_of(500, 200)
     button(page, "Measure").click()
     expect(page.locator("#measuring-status")).to_contain_text("500 words measured")
-
-
-def variant(page: Page, name: str):  # noqa: ANN201
-    return page.get_by_role("checkbox", name=name, exact=True).locator("visible=true")
 
 
 def test_every_variant_can_write_and_be_measured(visit: Visit) -> None:
@@ -332,9 +346,8 @@ def chart_width(page: Page, chart: str) -> float:
 
 def test_one_computes_and_the_other_sees_its_place(visit: Visit) -> None:
     one, other = visit().page, visit().page
-    setting(one, "Words", "1000")
-    button(one, "Write").click()
+    write_for_seconds(one)
     button(other, "Write").click()
     expect(other.locator("#writing-status")).to_contain_text(re.compile("queue|processing", re.IGNORECASE))
-    expect(status(one)).to_contain_text("1,000 places")
+    expect(status(one).get_by_role("listitem")).to_contain_text(["of 1,000"] * (len(lmdemo.VARIANTS) - 1))
     expect(status(other)).to_contain_text("80 places")
