@@ -20,10 +20,11 @@ from lmdemo.convert import convert
 from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES, prompts
+from lmdemo.report import answers, export, prose
 from lmdemo.server.service import Request, Service
 from lmdemo.text import LONGEST_SHOWN
 from lmdemo.training import Recipe, train
-from lmdemo.ui import answers, evaluate, export, generate, markup, page, prose, texts
+from lmdemo.ui import evaluate, generate, markup, page, texts
 from lmdemo.ui.plots import size_bars
 from waiting import LAST_NET, finished
 

@@ -26,9 +26,9 @@ from lmdemo.evaluation import token_range
 from lmdemo.fidelity import fidelity
 from lmdemo.publish import publish
 from lmdemo.recipe import Recipe
+from lmdemo.report import closeness, prose
 from lmdemo.training import train
 from lmdemo.training_state import write_state
-from lmdemo.ui import closeness, prose
 from local_hub import Fault, LocalHub
 
 RECIPE = Recipe(vocabulary=30, ninp=8, nhid=16, nlayers=1, dropout=0.1, epochs=2, streams=4, bptt=50)

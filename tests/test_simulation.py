@@ -11,10 +11,10 @@ from lmdemo import simulation
 from lmdemo.bit_costs import Sensitivity
 from lmdemo.generation import GenerationSettings
 from lmdemo.inference import Pause
+from lmdemo.report import answers
 from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.simulation import Simulated, Simulation
 from lmdemo.turns import Turns
-from lmdemo.ui import answers
 
 SETTINGS = GenerationSettings("the", words=20, seed=3)
 

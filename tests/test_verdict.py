@@ -13,8 +13,9 @@ from lmdemo.held import Held
 from lmdemo.latency import Latencies
 from lmdemo.machine import Interference, this_machine
 from lmdemo.measured import Evaluation
+from lmdemo.report import ship
 from lmdemo.timed import Interval
-from lmdemo.ui import ship
+from lmdemo.ui import results
 from lmdemo.verdict import Mark, above, more_words, together, verdict
 
 NAMES = ("fp32", "fp32-packed", "int8", "int8-packed")
@@ -119,7 +120,7 @@ def test_what_is_not_measured_yet_has_no_answer() -> None:
     )
     found = verdict(early, "int8")
     assert (found.quality, found.reading, found.writing, found.file, found.memory) == (None,) * 5
-    assert str(ship.card(early)).count("being measured") == 3
+    assert str(results.card(early)).count("being measured") == 3
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_what_is_not_measured_yet_has_no_answer() -> None:
     ],
 )
 def test_the_card_says_whether_quality_is_close_or_what_would_decide_it(off: float, spread: float, said: str) -> None:
-    assert said in ship.card(measured(FOUR, off, spread))
+    assert said in results.card(measured(FOUR, off, spread))
 
 
 def test_the_card_as_markdown_has_each_answer_its_figures_and_its_bar() -> None:
@@ -152,6 +153,6 @@ def test_the_card_as_markdown_has_each_answer_its_figures_and_its_bar() -> None:
 
 
 def test_where_the_system_does_not_tell_memory_the_card_says_so_and_of_fp32_alone_there_is_none() -> None:
-    assert "memory: this system does not tell" in ship.card(replace(measured(FOUR), held={}))
+    assert "memory: this system does not tell" in results.card(replace(measured(FOUR), held={}))
     alone = measured({"fp32": 0.08})
-    assert ship.card(alone) == ship.markdown(alone) == ship.card(None) == ""
+    assert results.card(alone) == ship.markdown(alone) == results.card(None) == ""

@@ -9,7 +9,8 @@ from lmdemo.checkpoint import ASSETS
 from lmdemo.lab import Lab
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
-from lmdemo.ui import export, markup, prose, rounding
+from lmdemo.report import export, prose
+from lmdemo.ui import markup, rounding
 from lmdemo.ui.controls import text_button
 from lmdemo.ui.events import Components, Update
 

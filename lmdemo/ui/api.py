@@ -14,12 +14,12 @@ from lmdemo.inference import Pause
 from lmdemo.inspecting import Inspection
 from lmdemo.measured import Evaluation
 from lmdemo.own_text import TextReading
+from lmdemo.report import answers
 from lmdemo.rounding import MATRICES, Rounding
 from lmdemo.server.service import Service
 from lmdemo.shape import Shape
 from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import Simulated
-from lmdemo.ui import answers
 from lmdemo.ui.events import CHART_INTERVAL, TEXT_INTERVAL, TURN, Snapshot, throttled
 from lmdemo.variants import TUTORIAL
 

@@ -13,12 +13,14 @@ from lmdemo.generation import GenerationSettings
 from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
+from lmdemo.report import fewer_bits, prose
+from lmdemo.report.fewer_bits import SCALES
 from lmdemo.rounding import LEAST_BITS, MATRICES, MOST_BITS, RoundedRow, Rounding, matrices_of
 from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
 from lmdemo.text import shown
-from lmdemo.ui import bits_prose, hurting, markup, prose, query, rounding, texts
-from lmdemo.ui.bits_charts import SCALE_VARIANTS, SCALES, bits_curves
+from lmdemo.ui import hurting, markup, query, rounding, texts
+from lmdemo.ui.bits_charts import SCALE_VARIANTS, bits_curves
 from lmdemo.ui.controls import chart, keeps_run, picture_buttons, run_line, stop_button, stops
 from lmdemo.ui.events import AS_SENT, COMPUTING, QUICK, TEXT_INTERVAL, Components, Update, named, throttled
 
@@ -44,7 +46,7 @@ def build(service: Service, tab: gr.Tab, asked: gr.Number, writing: Components) 
     """Lay the tab out; `writing` are the settings of the Generate tab, and a change of `asked` runs."""
     lab = service.lab
     with gr.Column(elem_id="bits"):
-        gr.HTML(Markup('<p class="note">{}</p>').format(bits_prose.SIMULATED))
+        gr.HTML(Markup('<p class="note">{}</p>').format(fewer_bits.SIMULATED))
         with gr.Row(elem_id="bits-top"):
             with gr.Column(elem_id="bits-asked", min_width=0):
                 controls = _controls()
@@ -146,9 +148,9 @@ def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
 
 
 def _said(found: Simulated, before: str = "") -> Markup:
-    sentences = " ".join(filter(None, (bits_prose.chosen(found), bits_prose.saved(found))))
+    sentences = " ".join(filter(None, (fewer_bits.chosen(found), fewer_bits.saved(found))))
     said = Markup('<strong class="headline">{}{}</strong> <span class="then">{}</span>')
-    return said.format(before, bits_prose.headline(found), sentences)
+    return said.format(before, fewer_bits.headline(found), sentences)
 
 
 def _texts(found: Simulated, under_way: bool) -> Markup:
@@ -160,7 +162,7 @@ def _texts(found: Simulated, under_way: bool) -> Markup:
 
 def _costs(lab: Lab, found: Simulated) -> Update:
     simulation = lab.simulation
-    waiting = bits_prose.waiting(found.rounding, simulation.seconds_left, simulation.to_come)
+    waiting = fewer_bits.waiting(found.rounding, simulation.seconds_left, simulation.to_come)
     return {
         "curves": bits_curves(found.costs, found.cost),
         "hurt": hurting.ranked(found.costs, found.rounding, waiting),
@@ -174,8 +176,8 @@ def _drawing(lab: Lab, found: RoundedRow, rounded: tuple[str, ...]) -> Markup:
     word = shown(words[found.row]) if found.shape[0] == len(words) else None
     return Markup('<div style="--rounded:var(--{})">{}{}</div>').format(
         SCALE_VARIANTS[found.rounding.per_row],
-        markup.sentence(bits_prose.matrix(found, rounded)),
-        rounding.row(found, bits_prose.row(found, word)),
+        markup.sentence(fewer_bits.matrix(found, rounded)),
+        rounding.row(found, fewer_bits.row(found, word)),
     )
 
 

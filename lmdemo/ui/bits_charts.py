@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 
 from lmdemo.bit_costs import Cost, Sensitivity
 from lmdemo.evaluation import shown_perplexity
+from lmdemo.report.fewer_bits import SCALES
 from lmdemo.rounding import LEAST_BITS, MATRICES, MOST_BITS
 from lmdemo.ui.plots import ABOVE, COLOURS, calm
 
-# of a model whose weights are rounded in simulation: those of the variant that is rounded so
-SCALES = {False: "one scale a tensor", True: "one scale a row"}  # by `per_row`
+# of a model whose weights are rounded in simulation: those of the variant that is rounded so, by `per_row`
 SCALE_VARIANTS = {False: "int8", True: "int8-per-channel"}
 SCALE_COLOURS = {per_row: COLOURS[name] for per_row, name in SCALE_VARIANTS.items()}
 

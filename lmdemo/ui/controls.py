@@ -8,7 +8,8 @@ from gradio.events import Dependency
 from markupsafe import Markup
 
 from lmdemo.lab import Lab
-from lmdemo.ui import prose, query
+from lmdemo.report import prose
+from lmdemo.ui import query
 from lmdemo.variants import BASELINE
 
 IN_BROWSER = {"fn": None, "api_visibility": "private"}

@@ -14,8 +14,9 @@ from lmdemo.fidelity import FidelityRun
 from lmdemo.lab import DEFAULT_MEASURED, DEFAULT_WINDOW, Lab
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
+from lmdemo.report import closeness, export, prose
 from lmdemo.server.service import Service
-from lmdemo.ui import closeness, export, markup, prose, query, results, ship, writing
+from lmdemo.ui import markup, query, results
 from lmdemo.ui.controls import (
     chart,
     copies,
@@ -242,10 +243,10 @@ def draw(snapshot: Evaluation) -> Update:
     comparison, run = snapshot.comparison, snapshot.fidelity
     doubts = doubt(snapshot.unknown_share), prose.doubts(snapshot)
     update = {
-        "card": ship.card(snapshot),
+        "card": results.card(snapshot),
         "status": _ended(snapshot) if snapshot.final else progress(snapshot),
         "doubts": markup.warning(" ".join(filter(None, doubts))),
-        "written": writing.table(snapshot.writing) + markup.sentence(writing.why(snapshot.writing, snapshot.limits)),
+        "written": results.writing(snapshot),
         "fidelity": results.fidelity_table(run),
         "spread": markup.sentence(closeness.passages(run) if run else ""),
         "passages": results.passage_table(run),

@@ -15,8 +15,9 @@ from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, 
 from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
+from lmdemo.report import choices, prose
 from lmdemo.server.service import Service
-from lmdemo.ui import choices, inspecting, markup, prose, query, race, texts
+from lmdemo.ui import inspecting, markup, query, race, texts
 from lmdemo.ui.controls import copies_link, keeps_run, run_line, start_button, stop_button, stops, variant_choice
 from lmdemo.ui.events import (
     AS_SENT,

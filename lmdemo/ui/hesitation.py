@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from lmdemo.fidelity import coin
 from lmdemo.own_text import OwnText, TextReading
+from lmdemo.report import prose
+from lmdemo.report.choices import isolated
 from lmdemo.text import EOS, UNK, Vocabulary, shown, spaced
-from lmdemo.ui import prose
-from lmdemo.ui.choices import isolated
 
 SCALE = (0.005, 0.01, 0.02, 0.05)  # nats, from which on a word has the first, second … mark
 FARTHEST = 3  # words that are named

@@ -3,8 +3,8 @@
 from markupsafe import Markup
 
 from lmdemo.bit_costs import Cost, Sensitivity
+from lmdemo.report import fewer_bits, prose
 from lmdemo.rounding import Rounding
-from lmdemo.ui import bits_prose, prose
 from lmdemo.ui.bits_charts import SCALE_VARIANTS
 
 HEADS = ("matrix", "KL alone", "saves")
@@ -21,7 +21,7 @@ def ranked(costs: Sensitivity | None, rounding: Rounding, waiting: str) -> Marku
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table>"
     ).format(SCALE_VARIANTS[rounding.per_row], heads, rows)
     return Markup('<h2>Which matrix hurts?</h2><p class="sentence">{}</p>{}').format(
-        bits_prose.hurts(costs, rounding) or waiting, table if found else ""
+        fewer_bits.hurts(costs, rounding) or waiting, table if found else ""
     )
 
 
@@ -32,6 +32,6 @@ def _row(cost: Cost, found: tuple[Cost, ...]) -> Markup:
     most = max(max(each.saved for each in found), 1)
     return Markup('<tr><th scope="row">{}</th>{}{}</tr>').format(
         name,
-        bar.format("kl", cost.kl / worst, bits_prose.kl(cost.kl)),
+        bar.format("kl", cost.kl / worst, fewer_bits.kl(cost.kl)),
         bar.format("saved", max(0, cost.saved) / most, prose.megabytes(cost.saved)),
     )

@@ -15,9 +15,9 @@ from lmdemo.fidelity import coin
 from lmdemo.generation import Generation
 from lmdemo.inference import Pause
 from lmdemo.inspecting import Candidate, Inspection
+from lmdemo.report import choices, prose
 from lmdemo.server.service import Service
 from lmdemo.text import EOS, shown
-from lmdemo.ui import choices, prose
 from lmdemo.ui.events import Update, named
 
 KIND = "page/inspect"  # of a run, in the log

@@ -7,17 +7,16 @@ from markupsafe import Markup
 from lmdemo import hub
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.errors import InputError, LmdemoError
-from lmdemo.server.service import Pull
+from lmdemo.report import prose
 from lmdemo.size import MODULES, Size, alike
-from lmdemo.ui import prose
 from lmdemo.variants import QuantizedWeight
 
 
-def status(sentence: str, note: str = "", under_way: bool = False) -> Markup:
+def status(sentence: str, aside: str = "", under_way: bool = False) -> Markup:
     """A line that says what happened, or how a run goes that is under way; see `controls.run_line`."""
     going = " under-way" if under_way else ""
     line = Markup('<div class="status{}" role="status" aria-live="off"><div class="said">{}</div> {}</div>')
-    return line.format(going, sentence, _note(note) if note else "")
+    return line.format(going, sentence, note(aside) if aside else "")
 
 
 def alert(sentence: str, refused: bool = False) -> Markup:
@@ -50,18 +49,8 @@ def provenance(checkpoint: Checkpoint) -> Markup:
     return Markup("checkpoint {}: {}").format(origin, prose.shape(checkpoint))
 
 
-def pull(state: Pull | None) -> Markup:
-    """A line about a checkpoint asked of the Hub; nothing when there is nothing to say."""
-    sentence, note = prose.pull(state) if state else ("", "")
-    if not sentence:
-        return Markup()
-    if not state.under_way:
-        return status(sentence, note)
-    place = Markup(' value="{}" max="{}"').format(state.here, state.total) if state.total else ""
-    return Markup('<p class="status">{} <progress{}></progress> {}</p>').format(sentence, place, _note(note))
-
-
-def _note(text: str) -> Markup:
+def note(text: str) -> Markup:
+    """What is said in smaller letters."""
     return Markup('<span class="note">{}</span>').format(text)
 
 

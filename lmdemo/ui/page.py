@@ -9,6 +9,7 @@ from markupsafe import Markup
 from lmdemo.errors import InputError
 from lmdemo.lab import Lab
 from lmdemo.prompts import EXAMPLES
+from lmdemo.report import prose
 from lmdemo.server import gradio_queue, queue_limits
 from lmdemo.server.service import Service
 from lmdemo.ui import (
@@ -19,7 +20,7 @@ from lmdemo.ui import (
     evaluate,
     generate,
     markup,
-    prose,
+    pulls,
     query,
     size,
     tiles,
@@ -48,7 +49,7 @@ def build_page(service: Service) -> gr.Blocks:
         to_write, to_measure, to_round, to_shape = asked
         gr.HTML(HEADER, elem_id="top")
         three, watch = tiles.build(service)
-        pull = gr.HTML(markup.pull(state), elem_id="pull", visible=state is not None)
+        pull = gr.HTML(pulls.line(state), elem_id="pull", visible=state is not None)
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # a menu hides tabs that it measured before the style came
             with gr.Tab("Generate", id="generate"):
                 writing = generate.build(service, here, to_write)
@@ -96,9 +97,9 @@ async def _follow(service: Service, shown: str | None, prompt: object) -> Update
     """
     lab, pull = service.state
     name = prose.origin(lab.checkpoint)
-    line = markup.pull(pull)
+    line = pulls.line(pull)
     if shown not in (None, name):
-        line = markup.status(*prose.switched(lab.checkpoint)) + line
+        line = markup.status(*pulls.switched(lab.checkpoint)) + line
     update = {"pull": line, "clock": gr.Timer(active=pull is not None and pull.under_way), "shown": name}
     if shown == name:
         return update

@@ -14,10 +14,10 @@ from plotly.subplots import make_subplots
 from lmdemo.evaluation import Comparison
 from lmdemo.fidelity import FidelityRun
 from lmdemo.passages import stretches
+from lmdemo.report import closeness
 from lmdemo.roofline import Limit
 from lmdemo.size import MODULES, Size, alike
 from lmdemo.timed import Interval
-from lmdemo.ui import closeness
 
 GREY = "#808080"
 FAINT = "rgba(128, 128, 128, 0.25)"

@@ -5,7 +5,8 @@ from functools import lru_cache
 import gradio as gr
 
 from lmdemo.lab import Lab
-from lmdemo.ui import export, markup, prose
+from lmdemo.report import export, prose
+from lmdemo.ui import markup
 from lmdemo.ui.controls import chart, picture_buttons, text_button
 from lmdemo.ui.events import Components, Update
 from lmdemo.ui.plots import size_bars

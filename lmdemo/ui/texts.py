@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from markupsafe import Markup
 
 from lmdemo.generation import Generation
+from lmdemo.report import choices, prose
 from lmdemo.text import EOS, shown, spaced
-from lmdemo.ui import choices, prose
 
 PARAGRAPH = "¶"  # where a text has the end of one
 LEGEND = Markup(

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from lmdemo.lab import Lab
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
+from lmdemo.report import prose
 from lmdemo.server.service import Service
 from lmdemo.size import Size
-from lmdemo.ui import prose
 from lmdemo.ui.events import LOOK_AGAIN, QUICK, Components, Update, first_result, named
 from lmdemo.variants import BASELINE, FAIR, TUTORIAL
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
+from markupsafe import Markup
 
 from lmdemo.errors import InputError, LmdemoError
 from lmdemo.evaluation import MAX_WINDOW
 from lmdemo.inference import Pause
+from lmdemo.report import shapes
 from lmdemo.server.service import Service
 from lmdemo.shape import FIELDS, MAX_LAYERS, MAX_WIDTH, MAX_WORDS, PRESETS, TUTORIAL_SHAPE, Shape
 from lmdemo.shaping import ShapeRun
 from lmdemo.sweeping import Sweep
-from lmdemo.ui import markup, query, shaped
+from lmdemo.ui import markup, query
 from lmdemo.ui.controls import chart, explained, keeps_run, run_line, start_button, stop_button, stops
 from lmdemo.ui.events import AS_SENT, CHART_INTERVAL, COMPUTING, QUICK, Components, Update, named, throttled
 from lmdemo.ui.plots import size_bars
@@ -153,23 +155,23 @@ def sweep(service: Service) -> Iterator[Update]:
 def draw(run: ShapeRun) -> Update:
     """A snapshot: how far it has come, and at its end what was measured."""
     if not run.final:
-        return {"status": markup.status(shaped.progress(run), under_way=True)}
+        return {"status": markup.status(shapes.progress(run), under_way=True)}
     return {
-        "status": markup.status(*shaped.verdict(run)),
-        "doubts": markup.warning(shaped.doubts(run)),
+        "status": markup.status(*shapes.verdict(run)),
+        "doubts": markup.warning(shapes.doubts(run)),
         "found": gr.Column(visible=True),
-        "weighed": markup.sentence(shaped.bytes_sentence(run.sizes)),
+        "weighed": markup.sentence(shapes.bytes_sentence(run.sizes)),
         "size": size_bars(run.sizes),
         "speeds": shape_speeds(run),
-        "table": shaped.table(run),
+        "table": _table(run),
     }
 
 
 def draw_sweep(found: Sweep, anew: bool) -> Update:
     """A snapshot; the chart only where it is `anew`."""
-    line = markup.status(shaped.sweep_progress(found), under_way=True)
+    line = markup.status(shapes.sweep_progress(found), under_way=True)
     if found.final:
-        line = markup.status(shaped.sweep_sentence(found))
+        line = markup.status(shapes.sweep_sentence(found))
     if not found.points or not (anew or found.final):
         return {"status": line}
     return {"status": line, "found": gr.Column(visible=True), "lines": sweep_lines(found)}
@@ -181,9 +183,19 @@ def _filled_in(shape: Shape) -> Update:
 
 
 def _reckoned(shape: Shape) -> str:
-    return markup.sentence(shaped.reckoned(shape))
+    return markup.sentence(shapes.reckoned(shape))
 
 
 def _stopped() -> Update:
     """What the line says after Stop; what was measured before stays."""
     return {"status": markup.status("Stopped before all was measured.")}
+
+
+def _table(run: ShapeRun) -> Markup:
+    """Words a second of each corner, with their spread; nothing before all is measured."""
+    if not run.final:
+        return Markup()
+    shape = run.shape
+    lstm = f"LSTM {shape.ninp}→{shape.nhid} × {shape.nlayers}"
+    title = f"Words a second: vocabulary {shape.ntoken:,}, {lstm}, window {shape.window}"
+    return markup.table(shapes.rows(run), title, shown=True, explained=shapes.MEANINGS)

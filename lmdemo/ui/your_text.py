@@ -11,9 +11,10 @@ import gradio as gr
 from lmdemo.errors import LmdemoError
 from lmdemo.measured_text import doubt
 from lmdemo.own_text import MAX_CHARACTERS, TextReading
+from lmdemo.report import prose
 from lmdemo.server.service import Service
 from lmdemo.text import Vocabulary
-from lmdemo.ui import evaluate, hesitation, markup, prose, ship
+from lmdemo.ui import evaluate, hesitation, markup, results
 from lmdemo.ui.controls import run_line, short_enough, start_button, stop_button, stops
 from lmdemo.ui.events import CHART_INTERVAL, COMPUTING, QUICK, Update, named, throttled
 
@@ -75,7 +76,7 @@ def draw(snapshot: TextReading, vocabulary: Vocabulary) -> Update:
     return {
         "status": line,
         "doubts": markup.warning(" ".join(filter(None, doubts))),
-        "card": ship.card(evaluation),
+        "card": results.card(evaluation),
         "marked": hesitation.marked(snapshot),
     }
 

@@ -13,7 +13,7 @@ from lmdemo.generation import GenerationSettings
 from lmdemo.lab import Lab
 from lmdemo.server import service as service_module
 from lmdemo.server.service import Phase, Request, Service, request_from
-from lmdemo.ui import markup
+from lmdemo.ui import pulls
 from local_hub import Fault, LocalHub, Repo
 from waiting import LAST_NET, wait_until
 
@@ -152,9 +152,9 @@ def test_a_guess_that_fails_is_a_line_in_the_log_and_nothing_on_the_page(
         hub.repos[name] = hub.repos[NAME]
         hub.fault = Fault(wrong=True)
     service = serve(name, True)
-    assert markup.pull(service.state[1]) == ""
+    assert pulls.line(service.state[1]) == ""
     assert settled(service) is Phase.REFUSED
-    assert markup.pull(service.state[1]) == ""
+    assert pulls.line(service.state[1]) == ""
     assert service.lab.checkpoint.source == "bundled"
     (line,) = (record.getMessage() for record in caplog.records if record.name.startswith("lmdemo"))
     assert name in line

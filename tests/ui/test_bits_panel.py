@@ -9,10 +9,11 @@ import torch
 import lmdemo
 from lmdemo.bit_costs import Sensitivity, sensitivity
 from lmdemo.generation import GenerationSettings
+from lmdemo.report import fewer_bits
 from lmdemo.rounding import MATRICES, Rounding, round_row
 from lmdemo.server.service import Service
 from lmdemo.simulation import Simulated
-from lmdemo.ui import bits, bits_prose, hurting, rounding
+from lmdemo.ui import bits, hurting, rounding
 from lmdemo.ui.bits_charts import SCALE_COLOURS, bits_curves
 from reader import Reader
 
@@ -182,14 +183,14 @@ def test_the_matrix_that_hurts_most_stands_first_in_sentence_and_table(costs: Se
 
 
 def test_what_takes_longer_is_said() -> None:
-    assert "All of it takes about 42 s more" in bits_prose.waiting(Rounding(3), 41.7, to_come=True)
-    assert bits_prose.waiting(Rounding(3), None, to_come=True).endswith("; 3 bits are to come.")
-    assert "could not be measured" in bits_prose.waiting(Rounding(3), 41.7, to_come=False)
+    assert "All of it takes about 42 s more" in fewer_bits.waiting(Rounding(3), 41.7, to_come=True)
+    assert fewer_bits.waiting(Rounding(3), None, to_come=True).endswith("; 3 bits are to come.")
+    assert "could not be measured" in fewer_bits.waiting(Rounding(3), 41.7, to_come=False)
 
 
 def test_a_word_of_the_vocabulary_is_text(bundled: lmdemo.Checkpoint) -> None:
     found = round_row(bundled.model, "decoder.weight", 17, Rounding(4))
-    read = Reader(str(rounding.row(found, bits_prose.row(found, "<img src=x onerror=alert(1)>"))))
+    read = Reader(str(rounding.row(found, fewer_bits.row(found, "<img src=x onerror=alert(1)>"))))
     assert "img" not in read.tags
     assert "<img src=x onerror=alert(1)>" in read.text
 
@@ -197,5 +198,5 @@ def test_a_word_of_the_vocabulary_is_text(bundled: lmdemo.Checkpoint) -> None:
 def test_of_some_matrices_the_headline_says_which(service: Service) -> None:
     *_, last = service.lab.simulation.run(GenerationSettings("It", 2), Rounding(8, True, ("LSTM", "decoder")))
     assert isinstance(last, Simulated)
-    assert bits_prose.headline(last).startswith("8 bits, one scale a row, LSTM and decoder alone: perplexity ")
-    assert bits_prose.saved(last).endswith(" instead of 19.0 MB.")
+    assert fewer_bits.headline(last).startswith("8 bits, one scale a row, LSTM and decoder alone: perplexity ")
+    assert fewer_bits.saved(last).endswith(" instead of 19.0 MB.")

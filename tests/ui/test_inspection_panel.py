@@ -9,8 +9,9 @@ import pytest
 
 from lmdemo.generation import GenerationSettings
 from lmdemo.inspecting import Candidate, Inspection
+from lmdemo.report import prose
 from lmdemo.server.service import Service
-from lmdemo.ui import inspecting, prose
+from lmdemo.ui import inspecting
 from lmdemo.ui.inspecting import panel, title, why
 
 SETTINGS = GenerationSettings(temperature=0.8, top_k=40)

@@ -9,9 +9,10 @@ from lmdemo.evaluation import Comparison, EvalResult
 from lmdemo.latency import Latencies
 from lmdemo.machine import Interference, this_machine
 from lmdemo.measured import Evaluation
+from lmdemo.report import prose, tables
 from lmdemo.roofline import Limit
 from lmdemo.timed import Interval
-from lmdemo.ui import markup, prose, results, writing
+from lmdemo.ui import markup
 from reader import Reader
 
 
@@ -151,13 +152,13 @@ def test_what_written_words_wait_for_is_bytes_operations_or_the_calls_themselves
         "fp32-packed": Limit(1, 10, bandwidth=1e9, peak=2_000.0),
         "int8": Limit(10, 1, bandwidth=1e4, peak=1e9),
     }
-    assert writing.why(measured, limits) == (
+    assert tables.why_writing(measured, limits) == (
         "Written one at a time, most of a word’s time goes into reading the weights with fp32 (80% of its limit);"
         " multiplying with fp32-packed (50% of its limit); the calls themselves and what else a word needs with int8"
         " (10% of its limit)."
     )
-    assert writing.why(measured, {}) == writing.why(None, limits) == ""
-    assert writing.why(replace(measured, final=False), limits) == ""
+    assert tables.why_writing(measured, {}) == tables.why_writing(None, limits) == ""
+    assert tables.why_writing(replace(measured, final=False), limits) == ""
 
 
 def test_headings_say_what_they_mean_and_what_is_the_same_comes_last() -> None:
@@ -173,21 +174,21 @@ def test_headings_say_what_they_mean_and_what_is_the_same_comes_last() -> None:
 
 
 def test_every_heading_of_evaluate_says_what_it_means() -> None:
-    for meanings in (results.READING, results.CLOSENESS, writing.MEANINGS):
+    for meanings in (tables.READING, tables.CLOSENESS, tables.WRITING):
         assert all(meaning.endswith(".") for meaning in meanings.values())
     measured = Latencies({"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200}, QUIET, True)
-    assert list(writing.rows(measured)["fp32"]) == list(writing.MEANINGS)
+    assert list(tables.writing_rows(measured)["fp32"]) == list(tables.WRITING)
 
 
 def test_writing_is_a_table_of_its_own() -> None:
     measured = Latencies(
         {"fp32": (0.02, 0.021) * 100, "fp32-packed": (0.01,) * 200, "int8": (0.005,) * 200}, QUIET, True
     )
-    assert writing.rows(measured)["int8"] == {
+    assert tables.writing_rows(measured)["int8"] == {
         "× fp32": "4.1",
         "× fp32-packed": "2",
         "words/s": "200",
         "ms a word, median": "5",
         "95% take at most": "5 ms",
     }
-    assert writing.why(replace(measured, final=False), {}) == writing.why(None, {}) == ""
+    assert tables.why_writing(replace(measured, final=False), {}) == tables.why_writing(None, {}) == ""

@@ -7,7 +7,8 @@ import pytest
 
 import lmdemo
 from lmdemo.generation import Along, Generation, GenerationSettings, Writing
-from lmdemo.ui import choices, markup, texts
+from lmdemo.report import choices
+from lmdemo.ui import markup, texts
 from reader import Reader
 
 EVIL = ["<img src=x onerror=alert(1)>", "</p>", "&lt;", "${alert(1)}", "{{value}}", '"quoted"', "<eos>"]

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 import pytest
 
 from little_text import little_text
+from lmdemo.report import shapes
 from lmdemo.server.service import Service
 from lmdemo.shape import FIELDS, PRESETS, TUTORIAL_SHAPE, Shape
 from lmdemo.shaping import CORNERS, ShapeRun, measure_shape
 from lmdemo.size import Size
 from lmdemo.sweeping import COMPARED, WORK, Point, Sweep
 from lmdemo.timed import Interval
-from lmdemo.ui import shaped, your_shape
+from lmdemo.ui import your_shape
 from lmdemo.ui.plots import size_bars
 from lmdemo.ui.shape_plots import shape_speeds, sweep_lines
 
@@ -86,8 +87,8 @@ def test_the_sentence_is_what_was_measured(
     run: ShapeRun, ahead: tuple[bool | None, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter(ahead)
-    monkeypatch.setattr(shaped, "above", lambda *_: next(answers))
-    said, figures = shaped.verdict(run)
+    monkeypatch.setattr(shapes, "above", lambda *_: next(answers))
+    said, figures = shapes.verdict(run)
     assert said == sentence
     assert re.fullmatch(
         r"It writes at .*× .* and reads at .*× .* the speed of fp32-packed\."
@@ -128,13 +129,13 @@ def test_what_became_of_the_file_is_said(measured: dict[str, Size], sentence: st
         name: Size(size.total * 10**6, {module: part * 10**6 for module, part in size.modules.items()}, size.ratio)
         for name, size in measured.items()
     }
-    assert shaped.bytes_sentence(in_megabytes).replace(".0 MB", " MB") == sentence
+    assert shapes.bytes_sentence(in_megabytes).replace(".0 MB", " MB") == sentence
 
 
 def test_the_table_and_the_bars_have_every_corner(run: ShapeRun) -> None:
-    rows = shaped.rows(run)
+    rows = shapes.rows(run)
     assert list(rows) == list(CORNERS)
-    assert all(list(row) == list(shaped.MEANINGS) for row in rows.values())
+    assert all(list(row) == list(shapes.MEANINGS) for row in rows.values())
     figure = shape_speeds(run)
     assert [list(bar.y) for bar in figure.data] == [list(CORNERS)] * 2
     assert [list(bar.x) for bar in figure.data] == [
@@ -185,7 +186,7 @@ def swept(*medians: float, left: int = 0) -> Sweep:
     ],
 )
 def test_from_which_width_on_is_said(found: Sweep, sentence: str) -> None:
-    assert shaped.sweep_sentence(found) == sentence
+    assert shapes.sweep_sentence(found) == sentence
 
 
 def test_a_sweep_is_a_line_a_variant_and_work_over_a_line_at_one() -> None:

@@ -1,4 +1,4 @@
-"""The card on top of Evaluate: should I ship it? Three answers, each with what was measured and the bar it is held to.
+"""The card: should I ship it? Three answers, each with what was measured and the bar it is held to.
 
 The answers are verdict.py's; here are their words. What is not measured yet has its row already.
 """
@@ -6,14 +6,11 @@ The answers are verdict.py's; here are their words. What is not measured yet has
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from lmdemo.fidelity import CLOSE
 from lmdemo.measured import Evaluation
-from lmdemo.ui import closeness, prose
+from lmdemo.report import closeness, prose
 from lmdemo.verdict import Bytes, Mark, Quality, Speed, Verdict, verdict
 
-SIGNS = {Mark.YES: "✓", Mark.NO: "✗", Mark.PARTLY: "±", Mark.OPEN: "?"}
 PENDING = "being measured"
 
 
@@ -28,40 +25,32 @@ class Row:
     bar: str
 
 
-def card(evaluation: Evaluation | None) -> Markup:
-    """The card as HTML; nothing where there is nothing to compare."""
-    found = _verdict(evaluation)
-    if found is None:
-        return Markup()
-    rows = Markup().join(map(_row, _rows(found, evaluation)))
-    return Markup(
-        '<section class="ship" aria-label="{title}"><h2>{title}</h2>{rows}<p class="note">{on}</p></section>'
-    ).format(title=_title(found), rows=rows, on=_measured_on(evaluation))
-
-
 def markdown(evaluation: Evaluation) -> str:
     """The card as a table; empty where there is nothing to compare."""
-    found = _verdict(evaluation)
+    found = asked(evaluation)
     if found is None:
         return ""
     lines = ["| | | measured | held against |", "|---|---|---|---|"]
     lines += [
-        f"| {row.what} | {row.answer} | {'; '.join(row.measured)} | {row.bar} |" for row in _rows(found, evaluation)
+        f"| {row.what} | {row.answer} | {'; '.join(row.measured)} | {row.bar} |" for row in rows(found, evaluation)
     ]
-    return f"**{_title(found)}**\n\n" + "\n".join(lines) + f"\n\n{_measured_on(evaluation)}"
+    return f"**{title(found)}**\n\n" + "\n".join(lines) + f"\n\n{measured_on(evaluation)}"
 
 
-def _verdict(evaluation: Evaluation | None) -> Verdict | None:
+def asked(evaluation: Evaluation | None) -> Verdict | None:
+    """The answers; None where there is nothing to compare."""
     if evaluation is None or len(evaluation.comparison.results) < 2:
         return None
     return verdict(evaluation, prose.of_interest(evaluation.comparison.results))
 
 
-def _title(found: Verdict) -> str:
+def title(found: Verdict) -> str:
+    """The question."""
     return f"Should I ship {found.variant}?"
 
 
-def _measured_on(evaluation: Evaluation) -> str:
+def measured_on(evaluation: Evaluation) -> str:
+    """What the answers are of."""
     comparison = evaluation.comparison
     return (
         f"On this text and this machine: {comparison.tokens:,} words in windows of {comparison.window}, each figure"
@@ -69,18 +58,8 @@ def _measured_on(evaluation: Evaluation) -> str:
     )
 
 
-def _row(row: Row) -> Markup:
-    kind = row.mark.name.lower() if row.mark else "pending"
-    lines = Markup().join(map(Markup("<li>{}</li>").format, row.measured))
-    return Markup(
-        '<div class="answer {kind}"><span class="sign" aria-hidden="true">{sign}</span>'
-        "<h3>{what} <b>{answer}</b></h3><ul>{lines}</ul><p>{bar}</p></div>"
-    ).format(
-        kind=kind, sign=SIGNS[row.mark] if row.mark else "…", what=row.what, answer=row.answer, lines=lines, bar=row.bar
-    )
-
-
-def _rows(found: Verdict, evaluation: Evaluation) -> tuple[Row, ...]:
+def rows(found: Verdict, evaluation: Evaluation) -> tuple[Row, ...]:
+    """The answers in words."""
     return _quality(found, evaluation.available), _speed(found, evaluation.comparison.window), _size(found)
 
 

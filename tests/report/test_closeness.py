@@ -8,7 +8,8 @@ import torch
 
 import lmdemo
 from lmdemo.fidelity import FidelityRun, fidelity, summarize
-from lmdemo.ui import closeness, results
+from lmdemo.report import closeness, tables
+from lmdemo.ui import results
 
 
 def run_of(off: float, spread: float, kl: float) -> FidelityRun:
@@ -61,7 +62,7 @@ def test_fp32_alone_is_compared_with_nothing(tiny: lmdemo.LSTMModel) -> None:
 def test_a_test_text_of_one_predicted_word_is_shown_without_what_it_cannot_tell(tiny: lmdemo.LSTMModel) -> None:
     *_, run = fidelity(lmdemo.build_variants(tiny, ["fp32", "int8"]), torch.tensor([2, 3]))
     assert closeness.passages(run) == ""  # one passage has no range
-    row = results.fidelity_rows(run)["int8"]
+    row = tables.fidelity_rows(run)["int8"]
     assert row["within 1%"] == "not decided"
     assert row["same top word"] in ("0.0%", "100.0%")
     shown = results.fidelity_table(run) + results.percentile_tables(run) + results.passage_table(run)

@@ -4,12 +4,12 @@ import math
 
 from lmdemo.bit_costs import Sensitivity
 from lmdemo.evaluation import shown_perplexity
+from lmdemo.report.choices import isolated
+from lmdemo.report.prose import megabytes
 from lmdemo.rounding import MATRICES, RoundedRow, Rounding, kind_of
 from lmdemo.simulation import Simulated
-from lmdemo.ui.bits_charts import SCALES
-from lmdemo.ui.choices import isolated
-from lmdemo.ui.prose import megabytes
 
+SCALES = {False: "one scale a tensor", True: "one scale a row"}  # by `per_row`
 SIMULATED = (
     "A simulation: weights are rounded, and all arithmetic stays in fp32. So it shows what fewer bits do to the model,"
     " and says nothing of speed."

@@ -6,7 +6,7 @@ from lmdemo.bootstrap import Estimate
 from lmdemo.evaluation import shown_perplexity
 from lmdemo.fidelity import Fidelity, FidelityRun, coin
 from lmdemo.passages import Passage
-from lmdemo.ui.prose import of_interest, ranged, signed
+from lmdemo.report.prose import of_interest, ranged, signed
 
 VAST = 1e10  # a share by which perplexity changes, from which on it says nothing any more
 

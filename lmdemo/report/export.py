@@ -14,8 +14,8 @@ from lmdemo.held import Held
 from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
+from lmdemo.report import prose, ship, tables
 from lmdemo.size import Size
-from lmdemo.ui import prose, results, ship, writing
 from lmdemo.variants import QuantizedWeight
 
 
@@ -80,11 +80,11 @@ def as_markdown(evaluation: Evaluation) -> str:
     """The card and its warnings, the tables of the page, and a line with what they depend on."""
     comparison, machine = evaluation.comparison, evaluation.machine
     parts = [ship.markdown(evaluation), doubt(evaluation.unknown_share), prose.doubts(evaluation)]
-    parts.append(_markdown_table(results.result_rows(evaluation)))
+    parts.append(_markdown_table(tables.result_rows(evaluation)))
     if evaluation.writing:
-        parts.append(f"Writing, a word at a time:\n\n{_markdown_table(writing.rows(evaluation.writing))}")
+        parts.append(f"Writing, a word at a time:\n\n{_markdown_table(tables.writing_rows(evaluation.writing))}")
     if evaluation.fidelity and len(evaluation.fidelity.results) > 1:
-        parts.append(_markdown_table(results.fidelity_rows(evaluation.fidelity)))
+        parts.append(_markdown_table(tables.fidelity_rows(evaluation.fidelity)))
     blocks = len(comparison.block_tokens)
     parts.append(
         f"{comparison.tokens:,} words in windows of {comparison.window}, {blocks} blocks in turns, medians with 95%"

@@ -12,10 +12,10 @@ from lmdemo.latency import Latencies
 from lmdemo.measured import Evaluation
 from lmdemo.measured_text import doubt
 from lmdemo.own_text import TextReading
+from lmdemo.report import prose, shapes
 from lmdemo.shaping import ShapeRun
 from lmdemo.simulation import ROUNDED, Simulated
 from lmdemo.text import detokenize, shown
-from lmdemo.ui import prose, shaped
 from lmdemo.variants import BASELINE, FAIR
 
 MOST_UNKNOWN = 10  # words outside the vocabulary that are named
@@ -116,7 +116,7 @@ def simulated(found: Simulated) -> dict:
 
 def shape(run: ShapeRun) -> dict:
     """A shape that was made up and measured; of a packed variant the file is that of its modules."""
-    sentence, _ = shaped.verdict(run)
+    sentence, _ = shapes.verdict(run)
     return {
         "parameters": run.shape.parameters,
         "variants": [
@@ -130,7 +130,7 @@ def shape(run: ShapeRun) -> dict:
             for name, size in ((name, run.sizes.get(name.removesuffix("-packed"))) for name in run.variants)
         ],
         "sentence": sentence or None,
-        "doubts": shaped.doubts(run) if run.final else None,
+        "doubts": shapes.doubts(run) if run.final else None,
     }
 
 

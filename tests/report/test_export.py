@@ -12,8 +12,8 @@ from lmdemo.held import Held
 from lmdemo.lab import Lab
 from lmdemo.machine import Interference
 from lmdemo.measured import Evaluation
+from lmdemo.report import export, prose, ship, tables
 from lmdemo.roofline import Meter
-from lmdemo.ui import export, prose, results, ship
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def evaluation(bundled: lmdemo.Checkpoint) -> Evaluation:
 
 
 def test_every_heading_has_its_meaning(evaluation: Evaluation) -> None:
-    rows, fidelity = results.result_rows(evaluation), results.fidelity_rows(evaluation.fidelity)
-    assert set(rows["int8"]) - {"memory"} == set(results.READING) - {"memory"}
-    assert list(fidelity["int8"]) == list(results.CLOSENESS)
+    rows, fidelity = tables.result_rows(evaluation), tables.fidelity_rows(evaluation.fidelity)
+    assert set(rows["int8"]) - {"memory"} == set(tables.READING) - {"memory"}
+    assert list(fidelity["int8"]) == list(tables.CLOSENESS)
 
 
 def test_json_is_everything_unrounded(evaluation: Evaluation) -> None:
@@ -115,7 +115,7 @@ def test_the_memory_that_a_variant_holds_is_told_with_its_parts(evaluation: Eval
     assert set(found["fp32-packed"]["memory"].values()) == {None}  # where the system does not tell
     rows = list(csv.DictReader(io.StringIO(export.as_csv(told))))
     assert [row["memory_bytes"] for row in rows] == ["100", "", "12477000"]
-    assert [row["memory"] for row in results.result_rows(told).values()] == ["0.1 kB", "not told", "12 MB"]
+    assert [row["memory"] for row in tables.result_rows(told).values()] == ["0.1 kB", "not told", "12 MB"]
 
 
 def test_a_number_that_is_none_is_null(bundled: lmdemo.Checkpoint) -> None:

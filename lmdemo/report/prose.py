@@ -10,7 +10,6 @@ from lmdemo.measured import Evaluation
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
 from lmdemo.roofline import Bound, Limit
-from lmdemo.server.service import Phase, Pull
 from lmdemo.size import Size
 from lmdemo.timed import WIDE, Interval, Timed
 from lmdemo.variants import BASELINE, FAIR
@@ -211,38 +210,6 @@ def shape(checkpoint: Checkpoint) -> str:
     return (
         f"{config.ntoken:,} words, LSTM {config.ninp}→{config.nhid} × {config.nlayers},{' tied weights,' * config.tied}"
         f" tested on {checkpoint.test_name}"
-    )
-
-
-def pull(state: Pull) -> tuple[str, str]:
-    """Where a pull stands: a sentence, and what it means for this page.
-
-    Of a model that was only guessed nothing is said before the Hub has it, nor when it was refused, be it missing,
-    private or damaged: visitors can do nothing about it, and its owner finds the reason in the log.
-    """
-    name = state.request.source
-    if state.request.guessed and (state.phase is Phase.REFUSED or (state.phase is Phase.PULLING and not state.total)):
-        return "", ""
-    meanwhile = "Until then this page runs on the checkpoint bundled with it."
-    match state.phase:
-        case Phase.PULLING if state.total:
-            return f"Pulling {name} from the Hub: {state.here / 1e6:.1f} of {megabytes(state.total)}.", meanwhile
-        case Phase.PULLING:
-            return f"Asking the Hub for {name} …", meanwhile
-        case Phase.PREPARING:
-            return f"{name} is here; it is being quantized and measured.", meanwhile
-        case Phase.SERVING if state.problem:
-            return state.problem, "The copy of it that is cached here is used."
-        case Phase.REFUSED:
-            return state.problem, "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
-    return "", ""
-
-
-def switched(checkpoint: Checkpoint) -> tuple[str, str]:
-    """For a page that was open when another checkpoint came into service."""
-    return (
-        f"This page now runs on {origin(checkpoint)}.",
-        "Texts and speeds that were here before came from the checkpoint before it; run again for new ones.",
     )
 
 

@@ -1,16 +1,14 @@
-"""A shape that was measured, and a sweep over widths, in sentences and a table."""
+"""A shape that was measured, and a sweep over widths, in sentences and rows."""
 
 from collections.abc import Mapping
 
-from markupsafe import Markup
-
 from lmdemo.evaluation import Comparison
 from lmdemo.latency import Latencies
+from lmdemo.report import prose
 from lmdemo.shape import Shape
 from lmdemo.shaping import ShapeRun
 from lmdemo.size import MODULES, Size
 from lmdemo.sweeping import Sweep
-from lmdemo.ui import markup, prose
 from lmdemo.variants import BASELINE, FAIR
 from lmdemo.verdict import above
 
@@ -92,18 +90,8 @@ def doubts(run: ShapeRun) -> str:
     )
 
 
-def table(run: ShapeRun) -> Markup:
-    """Words a second of each corner, with their spread; nothing before all is measured."""
-    if not run.final:
-        return Markup()
-    shape = run.shape
-    lstm = f"LSTM {shape.ninp}→{shape.nhid} × {shape.nlayers}"
-    title = f"Words a second: vocabulary {shape.ntoken:,}, {lstm}, window {shape.window}"
-    return markup.table(rows(run), title, shown=True, explained=MEANINGS)
-
-
 def rows(run: ShapeRun) -> dict[str, dict[str, str]]:
-    """The rows of `table`, as text."""
+    """Words a second of each corner, with their spread."""
     return {
         name: {
             column: cell
