@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+import gradio as gr
 from starlette.applications import Starlette
 
 from lmdemo.server import gate, health, loader, sessions, tools
@@ -32,6 +33,7 @@ def launch_options(service: Service, frame_ancestors: str | None = None) -> dict
         # not `js`, which runs when what calls it has been drawn already; nor by an address, which a proxy may move
         "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         "footer_links": ["api"],  # "settings" offers a recorder of the screen, and to install a page that cannot be
+        "i18n": gr.I18n(en={"common.complete": "Done."}),  # read out after a run; Gradio has the key alone
         "run_history": False,
         "ssr_mode": False,
         "enable_monitoring": False,

@@ -117,6 +117,10 @@ def test_a_run_is_read_out_once_at_its_end(visit: Visit) -> None:
       const regions = [...document.querySelectorAll("body > .unseen[role=status]")];
       const note = (changes) => changes.forEach(({target}) => window.heard.push(target.textContent));
       regions.forEach((region) => new MutationObserver(note).observe(region, {childList: true}));
+      window.said = new Set();
+      const gradios = document.querySelector(".sr-only[role=status]");
+      const listen = () => window.said.add(gradios.textContent.trim());
+      new MutationObserver(listen).observe(gradios, {childList: true, characterData: true, subtree: true});
     }""")
     page.get_by_role("textbox", name="Prompt").fill("The captain")
     page.get_by_role("textbox", name="Prompt").press("Enter")
@@ -126,6 +130,7 @@ def test_a_run_is_read_out_once_at_its_end(visit: Visit) -> None:
     heard = page.evaluate("window.heard")
     assert len(heard) == 1
     assert re.search("80 places", heard[0])
+    page.wait_for_function("window.said.has('Done.')")  # in words, not by a key without any
 
 
 def test_every_chart_is_named_and_described_by_its_sentence(visit: Visit) -> None:

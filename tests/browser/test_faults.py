@@ -17,10 +17,11 @@ from huggingface_hub import hf_hub_download
 from playwright.sync_api import Page, expect
 
 from browsing import Visitor, unfold
-from lmdemo.bench import ROOT, running_app
+from lmdemo.bench import ROOT
 from lmdemo.prompts import EXAMPLES
 from local_hub import LONGEST, Fault, LocalHub
 from pulled import large_checkpoint, small_checkpoint
+from short import running_shortly
 
 VisitAt = Callable[..., Visitor]
 BUNDLED = "This page runs on the checkpoint bundled with it. Asked for by LMDEMO_MODEL."
@@ -44,7 +45,7 @@ def asking(hub: LocalHub, home: Path, name: str, endpoint: str = "") -> Iterator
     """The app, asking the Hub, or who is at `endpoint`, for a model."""
     environment = {"LMDEMO_MODEL": name, "HF_HOME": str(home), "HF_ENDPOINT": endpoint or hub.url} | PATIENT
     log = home.with_suffix(".log")
-    with running_app(log=log, **environment) as (_, address, _):
+    with running_shortly(log=log, **environment) as (_, address, _):
         yield App(address, name, log, home)
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import lmdemo
 from browsing import Visitor
-from lmdemo.bench import running_app
+from short import running_shortly
 
 MAC = Path(__file__).parents[1] / "support" / "mac"
 SETTINGS = "Variants and settings"
@@ -19,7 +19,7 @@ def test_on_qnnpack_without_onednn_every_tab_and_every_variant_works(
 ) -> None:
     log = tmp_path / "log"
     names = list(lmdemo.VARIANTS)
-    with running_app(log=log, PYTHONPATH=str(MAC)) as (_, address, _):
+    with running_shortly(log=log, PYTHONPATH=str(MAC)) as (_, address, _):
         visitor = visit_at(address)
         page = visitor.page
         expect(page.get_by_text(re.compile("qnnpack")).first).to_be_visible()

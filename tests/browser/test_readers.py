@@ -16,7 +16,7 @@ Visit = Callable[..., Visitor]
 HEBREW = "שלום עולם, the לילה קר"
 
 # Every element that has text of its own, in sight, as [what it says, colour, whether it is a label upon a colour].
-TEXT = """() => [...document.querySelectorAll(".gradio-container *")]
+TEXT = """() => [...document.querySelectorAll(".gradio-container *:not(.sr-only)")]
   .filter((element) => element.checkVisibility({visibilityProperty: true, opacityProperty: true}))
   .filter((element) => [...element.childNodes]
     .some((node) => node.nodeType === 3 && /[\\p{L}\\d]/u.test(node.textContent)))

@@ -10,11 +10,11 @@ from gradio_client import Client
 from playwright.sync_api import expect
 
 from browsing import Visitor
-from lmdemo.bench import running_app
 from local_hub import LONGEST, Fault, LocalHub
 from logged import beside_jobs
 from patient import post
 from pulled import large_checkpoint
+from short import running_shortly
 from waiting import LAST_NET
 
 LOST = "Connection to the server was lost. Attempting reconnection..."  # Gradio's own words
@@ -30,7 +30,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
     environment = {"LMDEMO_MODEL": name, "HF_HOME": str(home), "HF_ENDPOINT": hub.url}
     patient = {"HF_HUB_DOWNLOAD_TIMEOUT": str(LONGEST)}  # the client waits for as long as the Hub hangs
 
-    with running_app(**environment | patient) as (app, address, _):
+    with running_shortly(**environment | patient) as (app, address, _):
         page = visit_at(address).page
         for seed in range(5):  # under load
             data = ["It was", 1000, 1.0, 0, seed]
@@ -50,7 +50,7 @@ def test_a_page_that_was_open_survives_a_kill_in_a_pull_and_is_told_of_a_stop(
     assert half.stat().st_size > 10e6
 
     hub.calm()
-    with running_app(log=log, port=urlsplit(address).port, **environment) as (app, _, _):
+    with running_shortly(log=log, port=urlsplit(address).port, **environment) as (app, _, _):
         client = Client(address, verbose=False, httpx_kwargs={"timeout": LAST_NET})
         assert len(client.predict("It was", 5, api_name="/generate")["int8"]["words"]) == 5
         client.close()

@@ -31,9 +31,9 @@ def rows(file: str, *arguments: str) -> dict[str, str]:
 
 
 def test_a_crowd_is_served_in_turn_and_leaves_nothing_behind() -> None:
-    found = rows("crowd.py", "-u", "12", "-r", "4", "-t", LAST, "--requests", "16", "--probes", "1")
+    found = rows("crowd.py", "-u", "8", "-r", "4", "-t", LAST, "--requests", "10", "--probes", "1")
     assert found["errors"] == "0"
-    assert found["requests"] == "16"
+    assert found["requests"] == "10"
     assert int(found["done"]) > 0
     assert int(found["requests"]) == sum(int(found[one.value]) for one in Outcome if one is not Outcome.ERROR)
     assert found["most visitors served before one who came earlier"] == "0"

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import lmdemo
-from lmdemo.bench import ROOT, running_app
+from lmdemo.bench import ROOT
 from lmdemo.bench.app import plain_environment
 from lmdemo.inputs import certificates
 from lmdemo.server.listening import NAME, PORT, listening, taken
 from patient import get
+from short import running_shortly
 from waiting import LAST_NET
 
 IPV6 = ("::1", "::", "[::1]", "[::]")
@@ -99,7 +100,7 @@ def test_what_holds_no_certificates_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_address_and_a_path_before_every_address_are_served() -> None:
-    with running_app(host="[::1]", GRADIO_SERVER_NAME="::", GRADIO_ROOT_PATH="/demo/lm") as (_, address, _):
+    with running_shortly(host="[::1]", GRADIO_SERVER_NAME="::", GRADIO_ROOT_PATH="/demo/lm") as (_, address, _):
         page = get(address).text
         assert get(f"{address}/config").json()["title"]
     assert re.search(r'"root":"[^"]*/demo/lm"', page)

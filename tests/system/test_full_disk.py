@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from calls import Calls
-from lmdemo.bench import running_app
 from local_hub import LocalHub
 from logged import beside_jobs
 from patient import get
 from pulled import small_checkpoint
+from short import running_shortly
 from waiting import wait_until
 
 # File systems that only the app's own process sees and that go with it: one for temporary files with no byte left, one
@@ -22,7 +22,7 @@ MOUNTED = ("unshare", "--mount", *AS_ROOT, "sh", "-c")
 
 def test_a_full_disk_for_temporary_files_changes_nothing(tmp_path: Path, calls: Callable[[str], Calls]) -> None:
     full = {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": str(tmp_path)}
-    with running_app(under=(*MOUNTED, FULL, "sh"), log=tmp_path.with_suffix(".log"), **full) as (_, address, _):
+    with running_shortly(under=(*MOUNTED, FULL, "sh"), log=tmp_path.with_suffix(".log"), **full) as (_, address, _):
         call = calls(address)
         _, event, (answer,) = call.begin("generate", "It was", 20, 1, 0, 1).result()
         assert (event, len(answer["int8"]["words"])) == ("complete", 20)
@@ -40,7 +40,7 @@ def test_a_disk_too_small_for_the_model_is_a_sentence_and_the_page_stays(
     environment = {"LMDEMO_MODEL": name, "HF_HOME": str(tmp_path), "HF_ENDPOINT": hub.url}
     log = tmp_path.with_suffix(".log")
     sentence = f"Could not pull {name}: it could not be written to the cache (No space left on device)."
-    with running_app(under=(*MOUNTED, SMALL, "sh"), log=log, **environment) as (_, address, _):
+    with running_shortly(under=(*MOUNTED, SMALL, "sh"), log=log, **environment) as (_, address, _):
         wait_until(lambda: sentence in log.read_text(encoding="utf-8"), sentence)
         _, event, (answer,) = calls(address).begin("generate", "It was", 20, 1, 0, 1).result()
         assert (event, len(answer["int8"]["words"])) == ("complete", 20)

@@ -20,12 +20,12 @@ from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 import lmdemo
-from browsing import Visitor, assert_grows, look_until
-from lmdemo.bench import running_app
+from browsing import Visitor, assert_grows
 from lmdemo.server.queue_limits import PER_ADDRESS_UNREAD
 from lmdemo.ui import embed, query
 from patient import post
 from readme import README
+from short import running_shortly
 from waiting import LAST_NET, wait_until
 
 PATH = "/demo/lm"
@@ -144,7 +144,7 @@ def configuration(port: int, replicas: tuple[str, str]) -> str:
 @pytest.fixture(scope="module")
 def other_replica() -> Iterator[tuple[psutil.Process, str]]:
     """A second app: its process, its address."""
-    with running_app() as (process, address, _):
+    with running_shortly() as (process, address, _):
         yield process, address
 
 
@@ -270,16 +270,11 @@ def test_two_sets_of_visitors_write_at_the_same_time(open_page: Open, proxy: Pro
         pages.append(page)
     for page in pages:
         page.get_by_role("button", name="Write", exact=True).click()
-    both: list[tuple[int, ...]] = [(0, 0)]  # how much each has written, as both go on
-
-    def both_went_on() -> bool:
-        lengths = tuple(len("".join(page.locator("#writing section").all_inner_texts())) for page in pages)
-        under_way = all(page.locator("#writing-status .under-way").count() for page in pages)
-        if under_way and all(map(int.__gt__, lengths, both[-1])):
-            both.append(lengths)
-        return len(both) == 3
-
-    look_until(pages[0], both_went_on, "two texts that grow at the same time")
+    for page in pages:
+        expect(page.locator("#writing-status .under-way")).to_be_visible()
+    assert pages[0].locator("#writing-status .under-way").count() == 1  # still
+    for page in pages:
+        assert_grows(page.locator("#writing section").first)
     for page in pages:
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(status(page)).to_contain_text("Stopped.")
