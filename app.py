@@ -22,7 +22,7 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 
 import lmdemo
-from lmdemo import console, inputs
+from lmdemo import console, inputs, onednn
 from lmdemo.memory import few_arenas
 from lmdemo.server import log, zerogpu
 from lmdemo.server.jobs import longest_from
@@ -52,6 +52,7 @@ if __name__ == "__main__":
     # Python's own 5 ms, pages that are being drawn would show in the timings.
     sys.setswitchinterval(0.0005)  # seconds
     few_arenas()
+    onednn.keep_little()
     console.take_any_text()
     log.to_stderr()
     zerogpu.register()

@@ -7,6 +7,7 @@ once instead of at each call, and kernels that take several rows at a time, make
 Reference: torch/_inductor/fx_passes (mkldnn_fusion.py, quantization.py)
 """
 
+import os
 from collections.abc import Callable
 
 import torch
@@ -19,11 +20,24 @@ LSTM_MODE = 2  # of aten's kinds of recurrent networks
 REVERSE = BIDIRECTIONAL = BATCH_FIRST = TRAIN = False
 BIASES = True
 NO_SCALE = 0.1  # where all activations are 0, and any would do
+# Of what is prepared for operators of one shape: how much oneDNN keeps, and torch's layer over it for each thread. All
+# variants of a checkpoint, read in two windows and writing, need fewer. At 0 torch ends with a fault of memory.
+KEPT = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "4"}
 
 
 def available() -> bool:
     """Whether this build of torch has oneDNN, and it is not turned off."""
     return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+
+
+def keep_little() -> None:
+    """Let oneDNN keep what it prepared for the last few shapes of operators, instead of for a thousand twice over.
+
+    That is half a megabyte or more for each, so that every other shape of model would leave some MB. It holds if it is
+    said before the first operator runs; what the environment has already stays.
+    """
+    for name, count in KEPT.items():
+        os.environ.setdefault(name, count)
 
 
 def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:
