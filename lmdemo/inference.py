@@ -15,14 +15,17 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.ao.nn.quantized.dynamic import LSTM as DynamicQuantizedLSTM
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
 from lmdemo import onednn
 from lmdemo.choosing import ROWS, Decode, RowsDecoder, pieces
+from lmdemo.model import Hidden
 from lmdemo.packed import PackedLSTMModel, sample_run
 
 PREFILL = 100  # words of a prompt that are read at once
 Pause = Callable[[], None]  # called between pieces of some milliseconds; what it raises ends a run there
+LSTM = Callable[[Tensor, Hidden], tuple[Tensor, Hidden]]  # of one text: from (T, 1, ninp) to (T, 1, nhid)
 
 _linear = torch.ops.quantized.linear_dynamic.default
 
@@ -43,6 +46,7 @@ class Runner:
         self.model = model.eval()
         self.hidden = model.init_hidden(1)
         self._scales_windows = scales_windows(model)
+        self._passing = lstm_operator(model.rnn) if isinstance(model.rnn, DynamicQuantizedLSTM) else model.rnn
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten."""
@@ -65,10 +69,10 @@ class Runner:
         """Find out now what reading windows of these lengths would find out at first, so that no timing pays for it."""
 
     def prefill(self, ids: Tensor, pause: Pause, window: int = PREFILL) -> None:
-        """Read ids (T,) in windows, for the hidden state alone: no logits are made."""
-        for piece in ids.split(window):
+        """Read ids (T,) in windows, for the hidden state alone: no logits are made, and no clock runs."""
+        for piece in self.model.encoder(ids.unsqueeze(1)).split(window):  # (window, 1, ninp)
             pause()
-            self._lstm_outputs(piece)
+            _, self.hidden = self._passing(piece, self.hidden)
 
     def _lstm_outputs(self, ids: Tensor) -> Tensor:
         output, self.hidden = self.model.rnn(self.model.encoder(ids.unsqueeze(1)), self.hidden)
@@ -81,6 +85,10 @@ class Runner:
 
 class PackedRunner(Runner):
     """fp32 in the arrangement that was fastest here."""
+
+    def __init__(self, model: PackedLSTMModel) -> None:
+        super().__init__(model)
+        self._passing = model.read_window
 
     def step(self, word: int) -> Tensor:
         output, self.hidden = self.model.step(self.model.encoder.weight[word : word + 1], self.hidden)
@@ -106,7 +114,6 @@ class QuantizedRunner(Runner):
         """`rows_decoder` is the model's; see `int8_rows_decoder`."""
         super().__init__(model)
         self._rows_decoder = rows_decoder
-        self._lstm = [weights.param for weights in model.rnn._all_weight_values]
         self._decoder = model.decoder._packed_params._packed_params
         # (ntoken, 1, ninp): a slice of it is a word as the LSTM takes it, without a lookup
         self._rows = model.encoder.weight.detach().unsqueeze(1) if isinstance(model.encoder, nn.Embedding) else None
@@ -123,25 +130,35 @@ class QuantizedRunner(Runner):
 
     def _lstm_forward(self, embedded: Tensor) -> Tensor:
         """From (T, 1, ninp) to (T, 1, nhid)."""
-        rnn = self.model.rnn
-        output, *hidden = torch.quantized_lstm(
-            embedded,
-            self.hidden,
-            self._lstm,
-            rnn.bias,
-            rnn.num_layers,
-            0.0,  # dropout
-            False,  # train
-            False,  # bidirectional
-            False,  # batch_first
-            dtype=rnn.dtype,
-            use_dynamic=True,
-        )
-        self.hidden = tuple(hidden)
+        output, self.hidden = self._passing(embedded, self.hidden)
         return output
 
     def _decode(self, rows: Tensor, window: Tensor) -> Tensor:
         return self._rows_decoder(rows, window)
+
+
+def lstm_operator(rnn: DynamicQuantizedLSTM) -> LSTM:
+    """A dynamically quantized LSTM without the module around it, called as the module calls it."""
+    weights, bias, layers, dtype = [each.param for each in rnn._all_weight_values], rnn.bias, rnn.num_layers, rnn.dtype
+    dropout, train, bidirectional, batch_first = 0.0, False, False, False
+
+    def read(embedded: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        output, *after = torch.quantized_lstm(
+            embedded,
+            hidden,
+            weights,
+            bias,
+            layers,
+            dropout,
+            train,
+            bidirectional,
+            batch_first,
+            dtype=dtype,
+            use_dynamic=True,
+        )
+        return output, tuple(after)
+
+    return read
 
 
 def int8_rows_decoder(model: nn.Module) -> RowsDecoder:

@@ -137,7 +137,7 @@ class Int8LMRunner(State):
         Raises:
             ValueError: these are not words of the vocabulary in a tensor of one dimension.
         """
-        self._run(ids)
+        self._run(self._embedded(ids))
         logits = torch.empty(min(ROWS, len(ids)), self._lm.config.ntoken)
         for piece in pieces(len(ids)):
             count = piece.stop - piece.start
@@ -153,7 +153,7 @@ class Int8LMRunner(State):
         if ids.shape != targets.shape:
             raise ValueError("There is one target for each word.")
         targets = self._checked(targets)
-        self._run(ids)
+        self._run(self._embedded(ids))
         losses = torch.zeros(len(ids))
         self._library.losses(self._model, self._text, targets.data_ptr(), len(ids), losses.data_ptr())
         return losses
@@ -164,17 +164,21 @@ class Int8LMRunner(State):
         Raises:
             ValueError: as `read`.
         """
-        for piece in self._checked(ids).split(window):
+        for piece in self._embedded(ids).split(window):
             pause()
             self._run(piece)
 
-    def _run(self, ids: Tensor) -> None:
-        embedded = self._lm.encoder(self._checked(ids)).contiguous()  # (T, ninp)
-        self._room_for(len(ids))
-        self._library.run(self._model, self._text, embedded.data_ptr(), len(ids))
+    def _run(self, embedded: Tensor) -> None:
+        """Read words (T, ninp), one row after the other in memory."""
+        self._room_for(len(embedded))
+        self._library.run(self._model, self._text, embedded.data_ptr(), len(embedded))
 
     def prepare_reading(self, lengths: Iterable[int]) -> None:
         """There is nothing to find out."""
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        """From ids (T,) to (T, ninp)."""
+        return self._lm.encoder(self._checked(ids)).contiguous()
 
     def _checked(self, ids: Tensor) -> Tensor:
         if ids.dim() != 1 or ids.dtype != torch.int64 or not len(ids):

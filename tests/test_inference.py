@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import lmdemo
 from lmdemo import onednn
 from lmdemo.choosing import ROWS, pieces
-from lmdemo.inference import Runner, engine_decode, go_on, runner
+from lmdemo.inference import Runner, engine_decode, go_on, runner, scales_windows
 from lmdemo.onednn import Int8Linear, activation_scale
 from lmdemo.packed import PackedLSTMModel
 from lmdemo.ways import ChosenRunner
@@ -101,6 +101,16 @@ def test_prefilling_leaves_the_state_that_reading_leaves(models: dict[str, torch
             prefilled.prefill(IDS[:20], go_on)
             list(read.read(IDS[:20]))
             assert all(map(torch.equal, prefilled.hidden, read.hidden))
+
+
+def test_words_passed_one_by_one_leave_the_state_that_steps_leave(models: dict[str, torch.nn.Module]) -> None:
+    for model in filter(scales_windows, models.values()):
+        passed, stepped = runner(model), runner(model)
+        with torch.inference_mode():
+            passed.prefill(IDS[:20], go_on, 1)
+            for word in IDS[:20].tolist():
+                stepped.step(word)
+            assert all(map(torch.equal, passed.hidden, stepped.hidden))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 3), (9, 3)])
