@@ -8,26 +8,24 @@ result. It knows nothing of what is computed.
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from lmdemo.pausing import pause_here
+
 ROWS = 100  # of a decoder's product done at a time when reading
 TRIALS = 7  # of each way; the median counts
 MOST = 21  # of each, where after so many it is not clear yet which is fastest
 CLEAR = 0.75  # of the trials that the fastest wins against each other way
-FEWEST, ENOUGH = 3, 0.25  # trials of each, where these took so many seconds: what takes long varies less
+FEWEST, ENOUGH = 2, 0.25  # trials of each, where these took so many seconds: what takes long varies less
+FAR = 2.0  # times as long as the fastest: what takes that loses however often it is tried
 ROUNDING = 1e-5  # of the greatest number in an output; 8-bit integers that differ by one somewhere lie beyond it
 
 Decode = Callable[[Tensor, Tensor], Tensor]  # rows (n, nhid) of a window (T, nhid), the window -> logits (n, ntoken)
 Way = TypeVar("Way", bound=Callable)
-
-# called before each call of a way that is tried; what it raises ends the choice there
-_before_call: ContextVar[Callable[[], None]] = ContextVar("before_call", default=lambda: None)
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,6 @@ class Choice:
     work: str
     chosen: str
     seconds: Mapping[str, float]  # median of one call, by way; "stock" is PyTorch's own
-
-
-@contextmanager
-def interruptible(pause: Callable[[], None]) -> Iterator[None]:
-    """While what is chosen within, by the thread that calls, can be ended: by what `pause` raises between two calls."""
-    token = _before_call.set(pause)
-    try:
-        yield
-    finally:
-        _before_call.reset(token)
 
 
 def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0) -> tuple[Way, Choice]:
@@ -63,12 +51,11 @@ def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0
 def same(ways: Mapping[str, Way], *example: object) -> dict[str, Way]:
     """The first of the ways, and the others whose output on the example is its output to rounding."""
     (first, stock), *others = ways.items()
-    pause = _before_call.get()
-    pause()
+    pause_here()
     expected = list(_tensors(stock(*example)))
     taken = {first: stock}
     for name, way in others:
-        pause()
+        pause_here()
         if all(_equal(one, other) for one, other in zip(expected, _tensors(way(*example)), strict=True)):
             taken[name] = way
     return taken
@@ -127,22 +114,21 @@ def pieces(length: int) -> Iterator[slice]:
 def _median_seconds(ways: Mapping[str, Callable], example: tuple[object, ...], others: int) -> dict[str, float]:
     """Of a call of each way, in turns, until the fastest wins clearly or as often, or as long, as is worth while.
 
+    Each was called with the example before (`same`), which is its warm-up.
+
     On a machine that does something else meanwhile, a few trials are as good as a coin between ways that are close.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    elsewhere, pause = torch.zeros(max(1, others // 4)), _before_call.get()
-    for way in ways.values():
-        pause()
-        way(*example)  # a warm-up
+    elsewhere = torch.zeros(max(1, others // 4))
     for trial in range(1, MOST + 1):
         for name, way in ways.items():
-            pause()
+            pause_here()
             elsewhere.max()
             began = time.perf_counter()
             way(*example)
             seconds[name].append(time.perf_counter() - began)
         spent = sum(map(sum, seconds.values()))
-        if (trial % TRIALS == 0 and is_clear(seconds)) or (trial >= FEWEST and spent >= ENOUGH):
+        if (trial % TRIALS == 0 and is_clear(seconds)) or (trial >= FEWEST and (spent >= ENOUGH or is_far(seconds))):
             break
     return _medians(seconds)
 
@@ -158,8 +144,16 @@ def is_clear(seconds: Mapping[str, Sequence[float]]) -> bool:
     )
 
 
+def is_far(seconds: Mapping[str, Sequence[float]]) -> bool:
+    """Whether every trial of every other way took at least `FAR` times as long as any of the best one."""
+    medians = _medians(seconds)
+    best = min(medians, key=medians.__getitem__)
+    return all(min(times) >= FAR * max(seconds[best]) for name, times in seconds.items() if name != best)
+
+
 def _medians(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    return {name: statistics.median(times) for name, times in seconds.items()}
+    # of two the less: one trial may have been disturbed
+    return {name: statistics.median_low(times) for name, times in seconds.items()}
 
 
 def _tensors(output: Tensor | tuple) -> Iterator[Tensor]:

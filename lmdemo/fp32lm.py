@@ -16,6 +16,7 @@ from lmdemo.choosing import ROWS, pieces
 from lmdemo.inference import PackedRunner
 from lmdemo.native import GROUP, State, Units, filled, huge, units
 from lmdemo.packed import PackedLSTMModel
+from lmdemo.pausing import pause_here
 
 
 class _Linear(ctypes.Structure):
@@ -49,6 +50,7 @@ class Fp32LM:
         self._memory = huge(self.bytes)  # which the structures point into
         free, linears = self._memory, []
         for weight, bias in pairs:
+            pause_here()
             linears.append(self._arranged(weight, bias, free))
             free = free[self._bytes(weight) :]
         *of_both, decoder = linears

@@ -19,6 +19,7 @@ from lmdemo.choosing import ROWS, pieces
 from lmdemo.errors import VariantError
 from lmdemo.inference import PREFILL, Pause
 from lmdemo.native import GROUP, State, Units, filled, huge, units
+from lmdemo.pausing import pause_here
 
 CHUNK = 64  # as in int8lm.c
 LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; else 127: `reduce_range`
@@ -66,6 +67,7 @@ class Int8LM:
         self._memory = huge(self.bytes)  # which the structures point into
         free, linears = self._memory, []
         for weight, bias in pairs:
+            pause_here()
             linears.append(self._arranged(weight, bias, free))
             free = free[self._bytes(weight) :]
         of_input, of_hidden = ((_Linear * len(layers))(*linears[n : n + len(layers)]) for n in (0, len(layers)))

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.ao.nn.quantized.dynamic import Linear as DynamicQuantizedLinear
 
+from lmdemo.pausing import pause_here
+
 LEAST, MOST = 0, 127  # the integers that an activation may become: 7 of 8 bits, as torch's dynamic layers have it
 SMALLEST_SCALE = 6.1e-5
 LSTM_MODE = 2  # of aten's kinds of recurrent networks
@@ -42,6 +44,7 @@ def keep_little() -> None:
 
 def packed_linear(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:
     """`F.linear` with a weight packed for about `rows` rows at a time."""
+    pause_here()
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     linear = torch.ops.mkldnn._linear_pointwise.default
     return lambda inputs: linear(inputs, packed, bias, "none", [], "")
@@ -55,6 +58,7 @@ class PackedLSTM:
         self._layer = torch.ops.aten.mkldnn_rnn_layer.default
         self._weights: list[tuple[Tensor, ...]] = []  # of each layer: both packed, both biases
         for layer in range(rnn.num_layers):
+            pause_here()
             w_ih, w_hh, *biases = (
                 getattr(rnn, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
@@ -90,6 +94,7 @@ class Int8Linear:
     """A dynamically quantized linear layer on the same integers, for about `rows` rows at a time."""
 
     def __init__(self, layer: DynamicQuantizedLinear, rows: int) -> None:
+        pause_here()
         weight = layer.weight()
         integers = weight.int_repr()
         self._packed = torch.ops.onednn.qlinear_prepack(integers, [rows, integers.shape[1]])

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from lmdemo import onednn
 from lmdemo.choosing import ROWS, Choice, Decode, RowsDecoder, about, choose
 from lmdemo.model import Hidden, LSTMModel
+from lmdemo.pausing import pause_here
 
 PANEL = 16  # rows of a weight that are multiplied at a time, for one word
 SEED = 0  # of the words whose numbers stand for the real ones
@@ -80,6 +81,7 @@ def sample_run(model: nn.Module) -> tuple[Tensor, Tensor, Hidden]:
 
 def _choose_word_decoder(decoder: nn.Linear, output: Tensor, others: int) -> tuple[Product, Choice]:
     weight, bias = decoder.weight.detach(), decoder.bias.detach()
+    pause_here()
     transposed, panels = weight.t().contiguous(), _Panels(weight, bias)
     ways: dict[str, Product] = {
         "stock": lambda output: F.linear(output, weight, bias),
@@ -161,8 +163,10 @@ class _Panels:
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.rows, width = weight.shape
         panels = -(-self.rows // PANEL)
+        pause_here()
         padded = weight.new_zeros(panels * PANEL, width + 1)  # the last panel is filled up
         padded[: self.rows] = torch.cat([weight, bias.unsqueeze(1)], 1)
+        pause_here()
         split = padded.view(panels, PANEL, width + 1)
         self.weight = split[..., :width].transpose(1, 2).contiguous()  # (panels, width, PANEL)
         self.bias = split[..., width:].transpose(1, 2).contiguous()  # (panels, 1, PANEL)
@@ -190,6 +194,7 @@ class OneProductALayer:
         self.width = rnn.hidden_size
         self.products: list[Product] = []  # each from (1, layer's input + nhid) to (1, 4 nhid)
         for layer in range(rnn.num_layers):
+            pause_here()
             w_ih, w_hh, b_ih, b_hh = (
                 getattr(rnn, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )

@@ -12,12 +12,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from lmdemo.choosing import interruptible
 from lmdemo.evaluation import BLOCKS, Comparison, compare
 from lmdemo.inference import Pause, go_on, runner
 from lmdemo.latency import Latencies, write_in_turns
 from lmdemo.memory import dropping_circles
 from lmdemo.model import LSTMModel
+from lmdemo.pausing import PausesBetweenCalls, interruptible
 from lmdemo.shape import Shape
 from lmdemo.size import Size, exact_sizes
 from lmdemo.text import Vocabulary
@@ -83,9 +83,9 @@ def _steps(
         models[name] = model
         run = replace(run, built=(*run.built, name))
         yield run
-    pause()
     if models.keys() >= {*TUTORIAL}:
-        run = replace(run, sizes=exact_sizes({name: models[name] for name in TUTORIAL}))
+        with interruptible(pause):
+            run = replace(run, sizes=exact_sizes({name: models[name] for name in TUTORIAL}))
         yield run
     ids = _words(shape)
     for reading in _for(read_seconds, compare(models, ids, shape.window, pause, order_seed=SEED)):
@@ -100,7 +100,8 @@ def _steps(
 
 def _build(shape: Shape, variants: tuple[str, ...], pause: Pause) -> Iterator[tuple[str, nn.Module]]:
     """Each variant, with all that it chooses by the clock chosen."""
-    with torch.random.fork_rng(devices=()):  # the caller's random numbers are not touched, nor by quantizing
+    # the caller's random numbers are not touched, nor by quantizing
+    with torch.random.fork_rng(devices=()), interruptible(pause), PausesBetweenCalls():
         torch.manual_seed(SEED)
         model = LSTMModel.from_config(shape.config).eval()
     for name in variants:

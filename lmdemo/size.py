@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lmdemo.pausing import pause_here
+
 MODULES = {"encoder": "embedding", "rnn": "LSTM", "decoder": "decoder"}  # name -> what it is
 
 
@@ -91,6 +93,7 @@ class _Counter(io.RawIOBase):
 
 def _saved(state: Mapping[str, object]) -> int:
     """Bytes that `torch.save` writes of a state dict."""
+    pause_here()
     counter = _Counter()
     torch.save(state, counter)
     return counter.bytes

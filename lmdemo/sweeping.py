@@ -19,7 +19,7 @@ WIDTHS = (32, 64, 128, 256, 512, 1_024)
 COMPARED = ("int8", "int8-packed")  # each with fp32 done well
 WORK = ("writing", "reading")
 SECONDS = 20.0  # for all widths together; what would take longer is left out
-READ_SECONDS, WRITE_SECONDS = 0.8, 0.5  # of each width
+READ_SECONDS, WRITE_SECONDS = 0.5, 0.3  # of each width: of the small ones some tens of turns
 MOST_WIDTHS, MOST_SECONDS = 12, 60
 
 

@@ -35,6 +35,7 @@ from lmdemo.errors import VariantError
 from lmdemo.model import LSTMModel
 from lmdemo.packed_fp32 import PackedFp32Model
 from lmdemo.packed_int8 import PackedInt8Model
+from lmdemo.pausing import PausesBetweenCalls
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,8 @@ def _sharing_weights(model: LSTMModel) -> LSTMModel:
 
 @contextmanager
 def _quantizing() -> Iterator[None]:
-    """The engine is chosen, and the deprecations are silent."""
-    with warnings.catch_warnings():
+    """The engine is chosen, and the deprecations are silent; between torch's calls it can be ended."""
+    with warnings.catch_warnings(), PausesBetweenCalls():
         warnings.filterwarnings("ignore", r"torch\.ao\.quantization is deprecated", DeprecationWarning)
         warnings.filterwarnings("ignore", r"torch\.quantize_per_tensor, .* are deprecated", UserWarning)
         engine()

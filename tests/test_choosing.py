@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 import lmdemo
 from lmdemo import choosing
-from lmdemo.choosing import FEWEST, MOST, ROWS, TRIALS, RowsDecoder, choose, interruptible, is_clear, pieces
+from lmdemo.choosing import FEWEST, MOST, ROWS, TRIALS, RowsDecoder, choose, is_clear, is_far, pieces
 from lmdemo.inference import QuantizedRunner, Runner, int8_rows_decoder, runner
 from lmdemo.packed import PackedLSTMModel, sample_run
+from lmdemo.pausing import interruptible
 
 Force = Callable[[str], None]
 
@@ -57,6 +58,7 @@ def test_it_is_clear_which_is_fastest_when_it_beats_each_other_way_nearly_always
 def test_it_is_tried_on_until_it_is_clear_but_not_for_ever(
     clear_after: int, trials: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choosing, "is_far", lambda _: False)
     monkeypatch.setattr(choosing, "is_clear", lambda seconds: len(seconds["stock"]) >= clear_after)
     monkeypatch.setattr(choosing, "ENOUGH", math.inf)
     calls = []
@@ -66,17 +68,39 @@ def test_it_is_tried_on_until_it_is_clear_but_not_for_ever(
         return x
 
     choose("work", {"stock": work}, torch.ones(3))
-    assert len(calls) == 2 + trials  # one for what is right, one to warm up
+    assert len(calls) == 1 + trials  # one for what is right, which is the warm-up too
 
 
 def test_what_takes_long_is_tried_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "is_far", lambda _: False)
     monkeypatch.setattr(choosing, "ENOUGH", 0.0)
     calls = []
     choose("work", {"stock": lambda x: calls.append(x) or x}, torch.ones(3))
-    assert len(calls) == 2 + FEWEST
+    assert len(calls) == 1 + FEWEST
 
 
-@pytest.mark.parametrize("after", range(2 + FEWEST))
+@pytest.mark.parametrize(
+    ("seconds", "far"),
+    [
+        ({"stock": [1.0, 2.0]}, True),
+        ({"stock": [4.0, 9.0], "another": [2.0, 1.0], "a third": [4.0, 4.0]}, True),
+        ({"stock": [9.0, 9.0], "another": [2.0, 1.0], "a third": [3.9, 9.0]}, False),
+        ({"stock": [9.0, 9.0], "another": [5.0, 1.0]}, False),  # disturbed once
+    ],
+)
+def test_what_takes_twice_as_long_each_time_needs_no_more_trials(seconds: dict[str, list[float]], far: bool) -> None:
+    assert is_far(seconds) == far
+
+
+def test_of_two_trials_one_may_be_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH", 0.0)
+    times = iter([0.0, 1.0, 0.0, 2.0, 0.0, 9.0, 0.0, 2.0])  # of the clock, around each call of each way in turns
+    monkeypatch.setattr(choosing.time, "perf_counter", lambda: next(times))
+    way, choice = choose("work", {"stock": torch.abs, "another": torch.positive}, torch.ones(3))
+    assert (way, choice.seconds) == (torch.abs, {"stock": 1.0, "another": 2.0})
+
+
+@pytest.mark.parametrize("after", range(1 + FEWEST))
 def test_a_choice_ends_before_the_next_call_where_a_pause_says_so(after: int) -> None:
     class EndedError(Exception):
         pass

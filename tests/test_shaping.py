@@ -2,9 +2,11 @@
 
 import gc
 import io
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -116,6 +118,26 @@ def test_however_a_run_ends_its_models_are_gone(built: list[weakref.ref], stage:
             pytest.fail("The run came to its end.")
     assert built
     steps.close()
+    assert alive(built) == 0
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["model.py", "quantize.py", "packed.py", "choosing.py", "size.py"],
+    ids=lambda part: part.removesuffix(".py"),
+)
+def test_building_can_be_ended_in_each_of_its_parts(built: list[weakref.ref], part: str) -> None:
+    """Of a large shape all of them together take some seconds, in which whoever waits would not be heard."""
+    last = ShapeRun(SMALL, CORNERS)
+
+    def pause() -> None:
+        if part in {Path(frame.filename).name for frame in traceback.extract_stack()}:
+            raise EndedError
+
+    with pytest.raises(EndedError):
+        for last in measure_shape(SMALL, pause):  # noqa: B007 - the last one is looked at
+            pass
+    assert last.reading is None
     assert alive(built) == 0
 
 
