@@ -5,12 +5,15 @@ the LSTM and the decoder alone; each is held against fp32 on the same words (fid
 (rounding.py), so nothing here says how fast it would be. It says what it does to this text, and to no other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+
+from torch import Tensor, nn
 
 from lmdemo.checkpoint import Checkpoint
 from lmdemo.fidelity import Fidelity, fidelity
-from lmdemo.inference import Pause, go_on
+from lmdemo.inference import Pause, Runner, go_on
 from lmdemo.inputs import whole_number
 from lmdemo.model import LSTMModel
 from lmdemo.rounding import (
@@ -28,6 +31,7 @@ from lmdemo.variants import BASELINE
 
 TOKENS = 1_500  # words of test text that are read, if it has as many
 WINDOW = 200  # words read in one call; fp32's figures do not depend on it
+DECODER = MATRICES[-1]
 ALL = (MOST_BITS - LEAST_BITS + 1) * 2 * (1 + len(MATRICES))  # costs: bits, scales, and all matrices or one
 
 
@@ -96,7 +100,7 @@ def cost_of(
     `rounded` is the model of `checkpoint` after it.
     """
     ids = checkpoint.test_ids[: check_tokens(checkpoint, None) + 1]
-    for run in fidelity({BASELINE: checkpoint.model, "rounded": rounded}, ids, WINDOW, pause):
+    for run in fidelity(_in_step(checkpoint.model, [(rounding, rounded)]), ids, WINDOW, pause):
         yield _cost(checkpoint.model, rounding, *run.results.values()) if run.final else None
 
 
@@ -109,13 +113,12 @@ def check_tokens(checkpoint: Checkpoint, tokens: object) -> int:
 def _steps(checkpoint: Checkpoint, tokens: int, pause: Pause) -> Iterator[Sensitivity]:
     found = Sensitivity(tokens, (), final=False)
     for bits in range(MOST_BITS, LEAST_BITS - 1, -1):
-        roundings, models = zip(*_models(checkpoint.model, bits, pause), strict=True)
-        named = {BASELINE: checkpoint.model, **{str(number): model for number, model in enumerate(models)}}
-        for run in fidelity(named, checkpoint.test_ids[: tokens + 1], WINDOW, pause):
+        rounded = list(_models(checkpoint.model, bits, pause))
+        for run in fidelity(_in_step(checkpoint.model, rounded), checkpoint.test_ids[: tokens + 1], WINDOW, pause):
             if run.final:
                 base, *others = run.results.values()
-                pairs = zip(roundings, others, strict=True)
-                costs = tuple(_cost(checkpoint.model, rounding, base, other) for rounding, other in pairs)
+                pairs = zip(rounded, others, strict=True)
+                costs = tuple(_cost(checkpoint.model, rounding, base, other) for (rounding, _), other in pairs)
                 found = Sensitivity(tokens, found.costs + costs, final=bits == LEAST_BITS)
             yield found
 
@@ -130,6 +133,55 @@ def _models(model: LSTMModel, bits: int, pause: Pause) -> Iterator[tuple[Roundin
         for matrix in MATRICES:
             alone = {name: weight for name, weight in weights.items() if kind_of(name) == matrix}
             yield replace(rounding, matrices=(matrix,)), with_weights(model, alone)
+
+
+def _in_step(model: LSTMModel, rounded: Iterable[tuple[Rounding, LSTMModel]]) -> dict[str, nn.Module]:
+    """fp32 and what is held against it, as `fidelity` takes them; where the decoder alone is rounded, fp32's LSTM is
+    not run again.
+    """
+    shared = _SharedOutputs()
+    models: dict[str, nn.Module] = {BASELINE: _Started(partial(_Giving, model, shared))}
+    for rounding, other in rounded:
+        alone = rounding.matrices == (DECODER,)
+        models[str(rounding)] = _Started(partial(_Taking, other, shared)) if alone else other
+    return models
+
+
+class _SharedOutputs:
+    """What fp32's LSTM gave for the window that all are reading, (T, nhid)."""
+
+    outputs: Tensor
+
+
+class _Giving(Runner):
+    """fp32, the first to read a window."""
+
+    def __init__(self, model: LSTMModel, shared: _SharedOutputs) -> None:
+        super().__init__(model)
+        self._shared = shared
+
+    def _lstm_outputs(self, ids: Tensor) -> Tensor:
+        self._shared.outputs = super()._lstm_outputs(ids)
+        return self._shared.outputs
+
+
+class _Taking(Runner):
+    """A model with fp32's embedding and LSTM, and a decoder of its own."""
+
+    def __init__(self, model: LSTMModel, shared: _SharedOutputs) -> None:
+        super().__init__(model)
+        self._shared = shared
+
+    def _lstm_outputs(self, _ids: Tensor) -> Tensor:
+        return self._shared.outputs
+
+
+class _Started(nn.Module):
+    """A model with a runner of its own."""
+
+    def __init__(self, start: Callable[[], Runner]) -> None:
+        super().__init__()
+        self.start = start
 
 
 def _cost(model: LSTMModel, rounding: Rounding, base: Fidelity, found: Fidelity) -> Cost:

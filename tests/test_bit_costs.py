@@ -93,6 +93,23 @@ def test_snapshots_grow_to_every_cost_and_agree_with_evaluate(
     assert snapshots[-1].cost(Rounding(3, True, ("LSTM", "decoder"))) is None
 
 
+def test_where_the_decoder_alone_is_rounded_the_lstm_is_not_run_again_for_the_same_numbers(
+    tiny: lmdemo.LSTMModel, words: lmdemo.Vocabulary, bundled: lmdemo.Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = torch.randint(50, (301,), generator=torch.Generator().manual_seed(0))
+    checkpoint = replace(bundled, config=tiny.config, model=tiny, vocabulary=words, test_ids=ids)
+    alone = Rounding(3, False, ("decoder",))
+    rounded = lmdemo.round_weights(tiny, 3, matrices=["decoder"])
+    *_, apart = fidelity({"fp32": tiny, "rounded": rounded}, ids, 200)
+    calls, forward = [], torch.nn.LSTM.forward
+    monkeypatch.setattr(torch.nn.LSTM, "forward", lambda lstm, *given: calls.append(lstm) or forward(lstm, *given))
+    *_, found = sensitivity(checkpoint)
+    assert len(calls) == 7 * 2 * (1 + 2 * 3)  # bits, windows; fp32, and of each kind of scale all but the decoder
+    *_, one = cost_of(checkpoint, alone, rounded)
+    assert found.cost(alone).kl == one.kl == apart.results["rounded"].kl.value
+    assert found.cost(alone).perplexity == one.perplexity == apart.results["rounded"].perplexity.value
+
+
 @pytest.mark.parametrize("tokens", [0, 10**9, "all"])
 def test_more_words_than_the_text_has_are_refused_in_a_sentence(bundled: lmdemo.Checkpoint, tokens: object) -> None:
     with pytest.raises(lmdemo.InputError, match=r"^Tokens must be a whole number from 1 to [\d,]+\.$"):
