@@ -111,7 +111,8 @@ def offers(lab: Lab) -> Components:
 def run(
     service: Service, matrix: object, row: object, bits: object, scale: object, matrices: object, **settings: object
 ) -> Iterator[Update]:
-    """Round, write and measure: what `draw` fills, paced for a browser; a sentence for what keeps it from its end.
+    """Round, write and measure: what `draw` and `draw_beside` fill, paced for a browser; a sentence for what keeps it
+    from its end.
 
     Args:
         matrix, row: which row is drawn, see `_place`.
@@ -129,17 +130,26 @@ def run(
     asked = {"bits": bits, "scale": scale, "matrices": matrices, **settings}
     try:
         for snapshot in throttled(service.run(KIND, start, **asked), TEXT_INTERVAL):
-            yield {**draw(lab, snapshot, before), "origin": prose.origin(lab.checkpoint)}
+            update = {**draw(snapshot), "origin": prose.origin(lab.checkpoint)}
+            if before is None and not snapshot.final:
+                yield update  # the texts first: chart and weights take as long to draw as some words to write
+                update = {}
+            yield {**update, **draw_beside(lab, snapshot, before)}
             before = snapshot
     except LmdemoError as error:
         yield {"status": markup.ended(error)}
 
 
-def draw(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
-    """A snapshot in all views; those stay that do not change from the one `before` it."""
+def draw(found: Simulated) -> Update:
+    """A snapshot's texts, and the line above them."""
     under_way = not found.final
     line = markup.status(_said(found), under_way=under_way)
-    update = {"status": line, "texts": _texts(found, under_way), "last": found}
+    return {"status": line, "texts": _texts(found, under_way), "last": found}
+
+
+def draw_beside(lab: Lab, found: Simulated, before: Simulated | None = None) -> Update:
+    """A snapshot in the other views; those stay that do not change from the one `before` it."""
+    update: Update = {}
     if before is None:
         update["drawing"] = _drawing(lab, found.row, found.rounding.matrices)
     if before is None or (found.cost, found.costs) != (before.cost, before.costs):

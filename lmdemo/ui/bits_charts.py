@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import plotly.graph_objects as go
 
@@ -16,6 +17,7 @@ SCALE_VARIANTS = {False: "int8", True: "int8-per-channel"}
 SCALE_COLOURS = {per_row: COLOURS[name] for per_row, name in SCALE_VARIANTS.items()}
 
 
+@lru_cache(maxsize=32)  # of a slider that goes to and fro, at all of its places and both scales
 def bits_curves(costs: Sensitivity | None, cost: Cost | None) -> go.Figure:
     """Perplexity over the bits of a weight, all matrices rounded, a line for each kind of scale; a dot is `cost`.
 
