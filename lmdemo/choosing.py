@@ -43,22 +43,15 @@ def choose(work: str, ways: Mapping[str, Way], *example: object, others: int = 0
     Between two timed calls `others` bytes are read, as the rest of a model's weights are between two words: what is
     left in the caches decides which way is fastest.
     """
-    seconds = _median_seconds(same(ways, *example), example, others)
+    taken, first = _tried(ways, example)
+    seconds = _median_seconds(taken, first, example, others)
     chosen = min(seconds, key=seconds.__getitem__)
     return ways[chosen], Choice(work, chosen, seconds)
 
 
 def same(ways: Mapping[str, Way], *example: object) -> dict[str, Way]:
     """The first of the ways, and the others whose output on the example is its output to rounding."""
-    (first, stock), *others = ways.items()
-    pause_here()
-    expected = list(_tensors(stock(*example)))
-    taken = {first: stock}
-    for name, way in others:
-        pause_here()
-        if all(_equal(one, other) for one, other in zip(expected, _tensors(way(*example)), strict=True)):
-            taken[name] = way
-    return taken
+    return _tried(ways, example)[0]
 
 
 class RowsDecoder:
@@ -111,16 +104,35 @@ def pieces(length: int) -> Iterator[slice]:
     return (slice(start, min(start + ROWS, length)) for start in range(0, length, ROWS))
 
 
-def _median_seconds(ways: Mapping[str, Callable], example: tuple[object, ...], others: int) -> dict[str, float]:
+def _tried(ways: Mapping[str, Way], example: tuple[object, ...]) -> tuple[dict[str, Way], dict[str, float]]:
+    """The ways that are the `same` on the example, and what this first call of each took."""
+    taken: dict[str, Way] = {}
+    seconds: dict[str, float] = {}
+    expected: list[Tensor] = []
+    for name, way in ways.items():
+        pause_here()
+        began = time.perf_counter()
+        output = way(*example)
+        took = time.perf_counter() - began
+        expected = expected or list(_tensors(output))
+        if not taken or all(_equal(one, other) for one, other in zip(expected, _tensors(output), strict=True)):
+            taken[name], seconds[name] = way, took
+    return taken, seconds
+
+
+def _median_seconds(
+    ways: Mapping[str, Callable], first: Mapping[str, float], example: tuple[object, ...], others: int
+) -> dict[str, float]:
     """Of a call of each way, in turns, until the fastest wins clearly or as often, or as long, as is worth while.
 
-    Each was called with the example before (`same`), which is its warm-up.
+    The `first` call of each is its warm-up; of what takes long it is a trial, since little of it is a cold start.
 
     On a machine that does something else meanwhile, a few trials are as good as a coin between ways that are close.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    long = sum(first.values()) >= ENOUGH
+    seconds = {name: [first[name]] if long else [] for name in ways}
     elsewhere = torch.zeros(max(1, others // 4))
-    for trial in range(1, MOST + 1):
+    for trial in range(1 + long, MOST + 1):
         for name, way in ways.items():
             pause_here()
             elsewhere.max()

@@ -76,7 +76,7 @@ def test_what_takes_long_is_tried_less_often(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(choosing, "ENOUGH", 0.0)
     calls = []
     choose("work", {"stock": lambda x: calls.append(x) or x}, torch.ones(3))
-    assert len(calls) == 1 + FEWEST
+    assert len(calls) == FEWEST  # with the first, which is its warm-up
 
 
 @pytest.mark.parametrize(
