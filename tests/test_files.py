@@ -560,5 +560,7 @@ def test_a_page_offers_the_prompts_of_the_model_in_service(german: Path) -> None
     assert "prompt" not in shown("typed by a visitor")
     assert generate.sample(service, 1) == {"prompt": offered[1]}
     assert generate.sample(service, 3) == {}
+    service.start()
+    service.lab.example.result(timeout=LAST_NET)
     assert finished(generate.arrive(service, "http://host/"))["prompt"] == offered[0]
     service.lab.evaluation.result(timeout=LAST_NET)  # nothing is left running

@@ -3,25 +3,26 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import gradio as gr
 
 from lmdemo.errors import InputError, LmdemoError
-from lmdemo.first_results import EXAMPLE_PARTS, EXAMPLE_TEMPERATURE, EXAMPLE_TOP_K, EXAMPLE_WORDS
-from lmdemo.generation import MAX_SEED, MAX_TEMPERATURE, MAX_WORDS, Generation, GenerationSettings
+from lmdemo.first_results import EXAMPLE_PARTS
+from lmdemo.generation import MAX_SEED, Generation, GenerationSettings
 from lmdemo.inference import Pause
 from lmdemo.inputs import whole_number
 from lmdemo.lab import Lab
 from lmdemo.report import choices, prose
 from lmdemo.server.service import Service
-from lmdemo.ui import inspecting, markup, query, race, texts
-from lmdemo.ui.controls import copies_link, keeps_run, run_line, start_button, stop_button, stops, variant_choice
+from lmdemo.ui import asking, inspecting, markup, query, race, texts
+from lmdemo.ui.controls import copies_link, keeps_run, run_line, stops
 from lmdemo.ui.events import (
     AS_SENT,
     COMPUTING,
+    LOOK_AGAIN,
     QUICK,
     TEXT_INTERVAL,
     Components,
@@ -36,6 +37,8 @@ KIND = "page/generate"  # of a run, in the log
 STILL = "Less motion is asked for on this device, so this is the end."
 # A replay draws on the loop that serves everyone, 1.4 ms a frame of two long texts: a few at a time.
 WATCHING = {"concurrency_id": "watch", "concurrency_limit": 4, "show_progress": "full", "api_visibility": "private"}
+# What a page awaits that came before the example: the line that stays over it, if one does; None where it awaits none.
+Awaits = str | None
 LESS_MOTION = "(raw, last) => [raw, last, matchMedia('(prefers-reduced-motion: reduce)').matches]"
 
 
@@ -46,23 +49,25 @@ class Parts:
     controls: Components  # the fields of `GenerationSettings`, and variants
     guess: gr.Checkbox  # first, before other variants' choices are shown
     arrival: Components  # what `arrive` fills
+    late: Mapping[str, object]  # the listener that `again` is, to follow it
     examples: gr.Dataset  # of the model in service
 
 
 def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     """Lay the tab out; `address` holds that of the page, and a change of `asked` writes."""
     lab = service.lab
-    prompt, start, another, stop, examples = _asking(lab)
-    settings, variants = _settings(lab)
+    prompt, start, another, stop, examples = asking.row(lab)
+    settings, variants = asking.settings(lab)
     settings = {"prompt": prompt, **settings}
     status = run_line(markup.status("Press Write."), elem_id="writing-status")
     last, origin = gr.State(None), gr.State(None)  # the last run, and the model that wrote it
+    awaits, clock = gr.State(None), gr.Timer(LOOK_AGAIN, active=False)  # see `Awaits`
     with gr.Row(elem_id="reading"):
         with gr.Column(min_width=0):
             written = gr.HTML(elem_id="writing", js_on_load="lmdemo.keepHeight(element)")
         with gr.Column(elem_id="inspector", min_width=0):
             inspecting.build(service, last, origin)
-    slowly, share, raw, guess = _under_texts()
+    slowly, share, raw, guess = asking.under_texts()
     still = gr.Checkbox(False, visible="hidden", label="Less motion")
     query = gr.Textbox(visible="hidden", label="What the address of this run asks for")
 
@@ -94,68 +99,15 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     raw.change(**named(redraw, {"raw": raw, "last": last}, {"texts": written}), **QUICK)
     copies_link(share, address, query, guess)
     controls = {**settings, "variants": variants}
-    return Parts(controls, guess, {**filled, **controls, "guess": guess, "asked": asked}, examples)
-
-
-def _asking(lab: Lab) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button, gr.Dataset]:
-    """The prompt and what begins and ends a run, in a row, and prompts to try under it."""
-    with gr.Row(elem_classes="asking"):
-        prompt = gr.Textbox(lab.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=6)
-        start = start_button("Write", variant="primary")
-        another = start_button("New seed")
-        stop = stop_button()
-    examples = gr.Dataset(
-        components=[prompt], **samples(lab), show_label=False, type="values", elem_id="examples", label="Try"
+    awaiting = {"awaits": awaits, "clock": clock}
+    late = named(
+        partial(again, service),
+        {"last": last, "awaits": awaits, "seed": settings["seed"]},
+        {**filled, "seed": settings["seed"], **awaiting},
     )
-    return prompt, start, another, stop, examples
-
-
-def _under_texts() -> tuple[gr.Button, gr.Button, gr.Checkbox, gr.Checkbox]:
-    """What is done with texts: watch them come, copy their link, see raw tokens, guess first."""
-    switch = {"container": False, "elem_classes": "switch"}
-    with gr.Row(elem_classes="buttons", elem_id="under-texts"):
-        slowly = gr.Button("Watch it", size="sm", interactive=False)
-        share = gr.Button("Copy link to this run", size="sm", interactive=False)
-        raw = gr.Checkbox(False, label="Raw tokens, as the model has them", **switch)
-        # the style sheet hides choices, and assets/words.js shows them
-        guess = gr.Checkbox(False, label="Guess first: hide other choices", elem_id="guess", **switch)
-    return slowly, share, raw, guess
-
-
-def _settings(lab: Lab) -> tuple[Components, gr.CheckboxGroup]:
-    """The controls folded away: the fields of `GenerationSettings` but the prompt, and the variants."""
-    side_by_side = {"min_width": 280}  # two in a row, one under the other on a phone
-    with gr.Accordion("Variants and settings", open=False, elem_id="settings"):
-        variants = variant_choice(lab, ["int8"])
-        with gr.Row():
-            words = gr.Slider(
-                1, MAX_WORDS, EXAMPLE_WORDS, step=1, label="Words", info="How many each variant writes.", **side_by_side
-            )
-            temperature = gr.Slider(
-                0,
-                MAX_TEMPERATURE,
-                EXAMPLE_TEMPERATURE,
-                step=0.05,
-                label="Temperature",
-                info="0 always takes the likeliest word.",
-                **side_by_side,
-            )
-        with gr.Row():
-            top_k = gr.Number(
-                EXAMPLE_TOP_K, label="Top-k", info="Choose among the k likeliest; 0 is all.", **side_by_side
-            )
-            seed = gr.Number(1, label="Seed", info="Same seed, same noise for every variant.", **side_by_side)
-        with gr.Row(elem_classes="buttons"):
-            as_the_tutorial = gr.Button("As in the tutorial: temperature 1, all words", size="sm")
-        as_the_tutorial.click(**named(tutorial_choice, {}, {"temperature": temperature, "top_k": top_k}), **QUICK)
-        allow_unk = gr.Checkbox(False, label="Allow <unk>", info="The mark for words outside the vocabulary.")
-    settings = {"words": words, "temperature": temperature, "top_k": top_k, "seed": seed, "allow_unk": allow_unk}
-    return settings, variants
-
-
-def samples(lab: Lab) -> dict[str, object]:
-    """The prompts to try with the model in service."""
-    return {"samples": [[text] for text in lab.prompts], "visible": bool(lab.prompts)}
+    clock.tick(**late, **QUICK)
+    arrival = {**filled, **controls, "guess": guess, "asked": asked, **awaiting}
+    return Parts(controls, guess, arrival, {**late, **QUICK}, examples)
 
 
 def sample(service: Service, index: object) -> Update:
@@ -170,12 +122,6 @@ def sample(service: Service, index: object) -> Update:
 def another_seed() -> Update:
     """Any seed."""
     return {"seed": random.randint(0, MAX_SEED)}
-
-
-def tutorial_choice() -> Update:
-    """How the tutorial chooses a word, which is the endpoint's default too."""
-    plain = GenerationSettings()
-    return {"temperature": plain.temperature, "top_k": plain.top_k}
 
 
 def write(service: Service, raw: object, variants: object, **settings: object) -> Iterator[Update]:
@@ -209,7 +155,7 @@ async def arrive(service: Service, address: object) -> Update:
         guess = {"guess": True} if query.guessing(address) else {}
         asked = query.writing(address, lab.variants, lab.prompt)
     except InputError as error:
-        return await _example(service) | {"status": markup.alert(f"In this page’s address: {error}")}
+        return await _example(service, markup.alert(f"In this page’s address: {error}"))
     if asked is None or _is_example(lab, asked):
         return await _example(service) | guess
     line = markup.status("Starting …" if asked.run else "Filled in from the address; press Write.")
@@ -226,13 +172,45 @@ def _is_example(lab: Lab, asked: query.GenerateQuery) -> bool:
     return (asked.settings, (BASELINE, *asked.variants)) == (example.settings, tuple(example.writings))
 
 
-async def _example(service: Service) -> Update:
-    """The texts a visitor finds on arrival; nothing is touched if they could not be computed."""
+async def _example(service: Service, line: str = "") -> Update:
+    """The texts a visitor finds on arrival, under a `line` that says something else, or their own.
+
+    Where they are not there yet, they are waited for, and `again` fills them in: what is typed meanwhile stays.
+    """
     service.start()  # already begun, unless something other than app.py launched the page
-    lab = service.lab
-    example = await first_result(lab.example)
-    if example is None or service.has_begun(KIND):
+    first = service.lab.example
+    above = {"status": line} if line else {}
+    if not first.done():
+        await first_result(first)
+        return above | {"awaits": line}
+    if first.result() is None or service.has_begun(KIND):
+        return above
+    return _draw_example(service.lab, first.result()) | above
+
+
+def again(service: Service, last: Generation | None, awaits: Awaits, seed: object) -> Update:
+    """The example, for a page that awaits it; what its visitor has begun or typed meanwhile stays.
+
+    On a slow machine it may come later than a request can wait: then the page looks again.
+    """
+    if awaits is None:
         return {}
+    lab, over = service.lab, {"awaits": None, "clock": gr.Timer(active=False)}
+    if last is not None or service.has_begun(KIND):
+        return over
+    if not lab.example.done():
+        return {"clock": gr.Timer(active=True)}
+    example = lab.example.result()
+    if example is None:
+        return over
+    update = _draw_example(lab, example)
+    del update["prompt"]  # the page began with it
+    if seed != asking.SEED:
+        del update["seed"]
+    return update | ({"status": awaits} if awaits else {}) | over
+
+
+def _draw_example(lab: Lab, example: Generation) -> Update:
     seed = example.settings.seed
     note = f"Computed here after the start, with seed {seed}."
     if example.first_difference in EXAMPLE_PARTS:

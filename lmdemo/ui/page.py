@@ -15,6 +15,7 @@ from lmdemo.server.service import Service
 from lmdemo.ui import (
     about,
     api,
+    asking,
     bits,
     embed,
     evaluate,
@@ -83,7 +84,9 @@ def build_page(service: Service) -> gr.Blocks:
             for tab, parts in ((generate, writing), (evaluate, measuring))
         ]
         # its texts are written with what Generate has by then
-        filled[0].then(**named(partial(bits.arrive, service), {"address": here}, rounding.arrival), **QUICK, **AS_SENT)
+        filled[0].then(**writing.late).then(
+            **named(partial(bits.arrive, service), {"address": here}, rounding.arrival), **QUICK, **AS_SENT
+        )
         arrived.then(**named(your_shape.arrive, {"address": here}, shaping.arrival), **QUICK, **AS_SENT)
         filled[0].then(**snippet)  # of a page that was opened on About
     gradio_queue.install(page, queue_limits.IN_ALL)
@@ -108,7 +111,7 @@ async def _follow(service: Service, shown: str | None, prompt: object) -> Update
     if prompt in EXAMPLES and prompt not in lab.prompts:
         update["prompt"] = lab.prompt
     update |= bits.offers(lab)
-    update |= {"examples": gr.Dataset(**generate.samples(lab)), "tokens": gr.Slider(**evaluate.slice_range(lab))}
+    update |= {"examples": gr.Dataset(**asking.samples(lab)), "tokens": gr.Slider(**evaluate.slice_range(lab))}
     # in a thread that serves nobody else: right after the start many pages may wait for the sizes
     sizes = await asyncio.to_thread(size.draw, lab)
     return update | {"facts": _facts(lab), **sizes, **about.draw(lab)}

@@ -18,7 +18,7 @@ from lmdemo.generation import Generation
 from lmdemo.lab import Lab
 from lmdemo.measured import Evaluation
 from lmdemo.server.service import Request, Service
-from lmdemo.ui import evaluate, generate, race, texts
+from lmdemo.ui import asking, evaluate, generate, race, texts
 from threads import in_a_thread
 from waiting import LAST_NET
 
@@ -94,7 +94,7 @@ def test_the_page_has_defaults_of_its_own_and_an_address_those_it_always_had(ser
     assert "&temperature=0.8&top_k=40&" in example["query"]
     found = finish(generate.arrive(service, "http://host/?prompt=It+was&run=1"))
     assert (found["temperature"], found["top_k"]) == (1.0, 0)
-    assert generate.tutorial_choice() == {"temperature": 1.0, "top_k": 0}
+    assert asking.tutorial_choice() == {"temperature": 1.0, "top_k": 0}
 
 
 def test_a_bad_address_is_a_sentence_beside_the_first_results(service: Service) -> None:
@@ -218,6 +218,32 @@ def test_a_page_that_came_too_early_gets_the_first_results_when_they_are_there(
     late.set_result(ready)
     assert evaluate.again(service, None, True)["last"] is ready
     assert "last" not in evaluate.again(service, None, False)  # what the address asked for stays
+
+
+@pytest.mark.parametrize("address", ["http://host/", "http://host/?words=0"])
+def test_a_page_that_came_before_the_example_gets_it_and_keeps_what_was_typed_and_run(
+    service: Service, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    ready, late = service.lab.example.result(timeout=LAST_NET), Future()
+    monkeypatch.setattr(Lab, "example", late)
+    monkeypatch.setattr("lmdemo.ui.events.FIRST_WAIT", 0)
+    early = finish(generate.arrive(service, address))
+    line = early.pop("status", "")  # of what is wrong with the address
+    assert early == {"awaits": line}
+    looking = generate.again(service, None, line, asking.SEED)
+    assert (looking["clock"].active, len(looking)) == (True, 1)
+    late.set_result(ready)
+    found = generate.again(service, None, line, asking.SEED)
+    assert (found["last"], found["seed"], found["awaits"]) == (ready, ready.settings.seed, None)
+    assert not found["clock"].active
+    assert found["status"] == line or "Computed here" in found["status"]
+    assert "prompt" not in found
+    assert generate.again(service, None, line, 7).keys() == found.keys() - {"seed"}  # which was typed
+    assert generate.again(service, ready, line, 7).keys() == {"awaits", "clock"}
+    monkeypatch.setattr("lmdemo.server.service.session_under_way", lambda: "writing")
+    next(service.run(generate.KIND, lambda **_: iter([ready])))
+    assert generate.again(service, None, line, asking.SEED).keys() == {"awaits", "clock"}
+    assert generate.again(service, None, None, asking.SEED) == {}  # nothing is awaited
 
 
 def test_a_bad_slice_gets_a_sentence_and_leaves_the_rest(service: Service) -> None:
