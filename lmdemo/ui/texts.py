@@ -59,7 +59,8 @@ def side_by_side(generation: Generation, raw: bool, under_way: bool, simulated: 
     legend = Markup()
     if others:
         hint = Markup() if simulated else POINTING.format(others[0])
-        legend = LEGEND.format(baseline, others[0], others[0] if len(others) == 1 else "a variant", hint)
+        other = "the rounded model" if simulated else others[0] if len(others) == 1 else "a variant"
+        legend = LEGEND.format(baseline, others[0], other, hint)
     columns = Markup().join(_column(name, generation, raw, simulated) for name in generation.writings)
     return Markup('{}<div class="texts{}">{}</div>').format(legend, " under-way" if under_way else "", columns)
 
