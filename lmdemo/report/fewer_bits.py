@@ -54,8 +54,9 @@ def saved(found: Simulated) -> str:
     if cost is None:
         return ""
     return (
-        f"KL is {kl(cost.kl)} nats a word, over {cost.tokens:,} words of the test text. Packed, the matrices would take"
-        f" {megabytes(cost.fp32_bytes - cost.saved)} instead of {megabytes(cost.fp32_bytes)}."
+        f"KL, how far its chances for the next word are from fp32’s, is {kl(cost.kl)} nats a word, over {cost.tokens:,}"
+        f" words of the test text. Packed, the matrices would take {megabytes(cost.fp32_bytes - cost.saved)} instead of"
+        f" {megabytes(cost.fp32_bytes)}."
     )
 
 

@@ -84,19 +84,23 @@ async def first_result(first: Future[Snapshot | None]) -> Snapshot | None:
         return None
 
 
-def throttled(snapshots: Iterator[Snapshot], interval: float) -> Iterator[Snapshot]:
+def throttled(
+    snapshots: Iterator[Snapshot], interval: float, pace: Callable[[Snapshot], float] = lambda _: 1.0
+) -> Iterator[Snapshot]:
     """The first snapshot at once, then at most one every `interval` seconds, and the last one always.
 
-    Also if what gives them ends in an error of ours, which is raised after the last.
+    Also if what gives them ends in an error of ours, which is raised after the last. After a snapshot that takes a
+    browser long to draw the interval is `pace` times as long: what comes faster than it is drawn piles up in the page,
+    which then hears of no press on Stop.
     """
-    shown = float("-inf")
+    due = float("-inf")
     waiting: Snapshot | None = None
     ended: LmdemoError | None = None
     try:
         for waiting in snapshots:
-            if time.monotonic() - shown >= interval:
+            if time.monotonic() >= due:
                 yield waiting
-                shown, waiting = time.monotonic(), None
+                due, waiting = time.monotonic() + interval * pace(waiting), None
     except LmdemoError as error:
         ended = error
     if waiting is not None:

@@ -139,7 +139,7 @@ def write(service: Service, raw: object, variants: object, **settings: object) -
 
     run = service.run(KIND, start, **settings, variants=variants)
     try:
-        for snapshot in throttled(run, TEXT_INTERVAL):
+        for snapshot in throttled(run, TEXT_INTERVAL, texts.pace):
             first = _offers(True) if last is None else {}
             last = snapshot
             yield {**draw(last, raw), **first, "last": last, "origin": origin, "query": query_of(last)}

@@ -13,6 +13,7 @@ from lmdemo.report import choices, prose
 from lmdemo.text import EOS, shown, spaced
 
 PARAGRAPH = "¶"  # where a text has the end of one
+DRAWN = 500  # words of all texts together, with which they take a browser twice as long to draw as short ones
 LEGEND = Markup(
     '<p class="legend"><span class="other"><mark style="--variant:var(--{0})">word</mark>'
     '<small class="chosen" style="--variant:var(--{1})">other</small></span> {0}’s word, and the choice of {2} there'
@@ -48,6 +49,11 @@ def verdict(generation: Generation, before: str = "") -> Markup | str:
     return Markup(
         '<strong class="headline">{}Places at which each chose another word than {}</strong><ul>{}</ul>'
     ).format(before, baseline, Markup().join(lines))
+
+
+def pace(generation: Generation) -> float:
+    """How many times as long as short ones the texts so far take a browser to draw."""
+    return 1 + generation.computed["words"] / DRAWN
 
 
 def side_by_side(generation: Generation, raw: bool, under_way: bool, simulated: bool = False) -> Markup:

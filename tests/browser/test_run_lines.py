@@ -6,7 +6,7 @@ from playwright.sync_api import Browser
 from lmdemo.bench import ROOT
 
 PAGE = """<div role="tabpanel"><div class="block" id="line"><div class="wrap full"></div><div id="said"></div></div>
-<button class="stop">Stop</button></div>"""
+<div><button class="start">Write</button><button class="stop">Stop</button></div></div>"""
 # What a visitor and Gradio do, one after another; in between the script has seen what changed.
 ACTS = """async (acts) => {
   const [said, sign, stop] = ["#said", ".wrap", ".stop"].map((part) => document.querySelector(part));
@@ -48,3 +48,31 @@ def test_only_a_run_that_nobody_stopped_is_broken_off(browser: Browser, acts: li
         page.set_content(PAGE)
         page.add_script_tag(path=ROOT / "assets" / "run.js")
         assert ("Broken off" in page.evaluate(ACTS, acts)) is broken
+
+
+# Whether a press of the button beside Stop is heard of: over Gradio's sign in each of these states.
+PRESSES = """async (states) => {
+  const [said, sign, start] = ["#said", ".wrap", ".start"].map((part) => document.querySelector(part));
+  lmdemo.followRun(said, {}, () => {}, false);
+  let heard = false;
+  start.addEventListener("click", () => { heard = true; });
+  const found = [];
+  for (const [kind, within] of states) {
+    sign.className = kind;
+    sign.innerHTML = within;
+    await new Promise(requestAnimationFrame);
+    heard = false;
+    start.click();
+    found.push([heard, start.ariaDisabled]);
+  }
+  return found;
+}"""
+
+
+def test_while_a_run_is_under_way_no_other_begins(browser: Browser) -> None:
+    under_way, failed, over = ("wrap full", ""), ("wrap full", "<i class=error></i>"), ("wrap full hide", "")
+    with browser.new_page() as page:
+        page.set_content(PAGE)
+        page.add_script_tag(path=ROOT / "assets" / "run.js")
+        found = page.evaluate(PRESSES, [over, under_way, failed, under_way, over])
+    assert found == [[True, "false"], [False, "true"], [True, "false"], [False, "true"], [True, "false"]]

@@ -88,3 +88,4 @@ def test_between_them_at_most_one_an_interval() -> None:
     assert shown[0] == 0
     assert shown[-1] == 29
     assert len(shown) < 10
+    assert list(throttled(slow(), 0.0001, lambda number: 1e6 if number == 2 else 1)) == [0, 1, 2, 29]
