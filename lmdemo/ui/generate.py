@@ -236,7 +236,7 @@ async def watch(raw: object, last: Generation | None, still: object) -> AsyncIte
         for frame, clock in race.frames(last, lambda: time.monotonic() - began):
             written = texts.side_by_side(frame, raw is True, under_way=True)
             yield {"status": markup.status(line, clock, under_way=True), "texts": written}
-            await asyncio.sleep(TEXT_INTERVAL)
+            await asyncio.sleep(TEXT_INTERVAL * texts.pace(frame))
     if last.final:
         note = f"{STILL} {line}" if still is True else line
         yield {"status": markup.status(texts.verdict(last), note), **redraw(raw, last)}

@@ -243,7 +243,9 @@ def test_the_default_snippet_shows_what_the_page_shows(host: Host, open_page: Op
     texts = page.locator("#writing section")
     page.get_by_role("tab", name="Generate", exact=True).click()
     expect(texts).to_have_count(2)
-    shown, said = texts.all_inner_texts(), page.locator("#writing-status .note").inner_text()
+    note = page.locator("#writing-status .note")
+    expect(note).to_contain_text("Computed here after the start")
+    shown, said = texts.all_inner_texts(), note.inner_text()
     page.get_by_role("tab", name="About", exact=True).click()
     written = page.locator("#snippet .cm-content")
     number = re.search(r"[Ss]eed (\d+)", said)[1]

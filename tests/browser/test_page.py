@@ -344,6 +344,7 @@ def chart_width(page: Page, chart: str) -> float:
 def test_one_computes_and_the_other_sees_its_place(visit: Visit) -> None:
     one, other = visit().page, visit().page
     write_for_seconds(one)
+    expect(one.locator("#writing .under-way section")).to_have_count(len(lmdemo.VARIANTS))
     button(other, "Write").click()
     expect(other.locator("#writing-status")).to_contain_text(re.compile("queue|processing", re.IGNORECASE))
     button(one, "Stop").click()
