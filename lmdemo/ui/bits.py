@@ -126,10 +126,13 @@ def run(
         asked = Rounding(bits, query.per_row(scale), matrices)
         return lab.simulation.run(GenerationSettings(**settings), asked, _place(lab, matrix, row), pause)
 
+    def pace(found: Simulated) -> float:
+        return texts.pace(found.generation)
+
     before: Simulated | None = None
     asked = {"bits": bits, "scale": scale, "matrices": matrices, **settings}
     try:
-        for snapshot in throttled(service.run(KIND, start, **asked), TEXT_INTERVAL):
+        for snapshot in throttled(service.run(KIND, start, **asked), TEXT_INTERVAL, pace):
             update = {**draw(snapshot), "origin": prose.origin(lab.checkpoint)}
             if before is None and not snapshot.final:
                 yield update  # the texts first: chart and weights take as long to draw as some words to write

@@ -74,12 +74,7 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     drawn = {"status": status, "texts": written}
     filled = {**drawn, "last": last, "origin": origin, "query": query, "slowly": slowly, "share": share}
     asks = {"raw": raw, "variants": variants, **settings}
-    writing = {
-        **named(partial(write, service), asks, filled),
-        "js": keeps_run("generate", asks, status),
-        "show_progress_on": [status],
-        **COMPUTING,
-    }
+    writing = _writes(service, asks, filled)
     sampled = examples.click(
         **named(partial(sample, service), {"index": examples}, {"prompt": prompt}), **QUICK, **AS_SENT
     )
@@ -108,6 +103,13 @@ def build(service: Service, address: gr.HTML, asked: gr.Number) -> Parts:
     clock.tick(**late, **QUICK)
     arrival = {**filled, **controls, "guess": guess, "asked": asked, **awaiting}
     return Parts(controls, guess, arrival, {**late, **QUICK}, examples)
+
+
+def _writes(service: Service, asks: Components, filled: Components) -> dict[str, object]:
+    """The listener that a run is."""
+    status = filled["status"]
+    listener = named(partial(write, service), asks, filled)
+    return {**listener, "js": keeps_run("generate", asks, status), "show_progress_on": [status], **COMPUTING}
 
 
 def sample(service: Service, index: object) -> Update:

@@ -79,16 +79,16 @@ def build_page(service: Service) -> gr.Blocks:
         # first the model that the page describes, then what its address asks of it
         arrived = here.input(**follow)
         clock.tick(**follow)
-        filled = [
+        filled, _ = (
             arrived.then(**named(partial(tab.arrive, service), {"address": here}, parts.arrival), **QUICK, **AS_SENT)
             for tab, parts in ((generate, writing), (evaluate, measuring))
-        ]
+        )
         # its texts are written with what Generate has by then
-        filled[0].then(**writing.late).then(
+        filled.then(**writing.late).then(
             **named(partial(bits.arrive, service), {"address": here}, rounding.arrival), **QUICK, **AS_SENT
         )
         arrived.then(**named(your_shape.arrive, {"address": here}, shaping.arrival), **QUICK, **AS_SENT)
-        filled[0].then(**snippet)  # of a page that was opened on About
+        filled.then(**snippet)  # of a page that was opened on About
     gradio_queue.install(page, queue_limits.IN_ALL)
     return page
 

@@ -32,8 +32,12 @@ def finish(coroutine: Coroutine[object, object, Answer]) -> Answer:
 
 @pytest.fixture(scope="module")
 def service() -> Service:
+    """With its first results there, whichever test is the first."""
     with little_text():
-        return Service()
+        service = Service()
+    service.start()
+    service.lab.evaluation.result(timeout=LAST_NET)
+    return service
 
 
 def test_writing_ends_with_the_final_snapshot_drawn(service: Service) -> None:
