@@ -24,7 +24,7 @@ from lmdemo.once import Once
 log = logging.getLogger(__name__)
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("int8lm.c", "fp32lm.c", "noise.c"))
-HEADER = Path(__file__).with_name("lstm.h")  # which the first two include
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("lstm.h", "tiles.h"))  # which the first two include
 PATIENCE = 120  # seconds that a build may take
 # a * b + c in two roundings but where the source has one; and no code for NaN, errno or traps, which nothing reads
 ARITHMETIC = ("-ffp-contract=off", "-ffinite-math-only", "-fno-signed-zeros", "-fno-math-errno", "-fno-trapping-math")
@@ -79,7 +79,7 @@ def _compiler(environment: Mapping[str, str]) -> tuple[str, ...]:
 def _key(compiler: tuple[str, ...], environment: Mapping[str, str]) -> str:
     """What the compiler defines before the first line of a source: its version, and what this processor can do."""
     macros = _run([*compiler, "-dM", "-E", "-x", "c", os.devnull], environment)
-    texts = (source.read_text(encoding="utf-8") for source in (*SOURCES, HEADER))
+    texts = (source.read_text(encoding="utf-8") for source in (*SOURCES, *HEADERS))
     return sha256("\0".join([*texts, *compiler, macros]).encode()).hexdigest()[:32]
 
 

@@ -4,40 +4,12 @@
 // integers; what follows is float32, rounded where torch rounds. So it is built without contraction of a * b + c: where
 // FBGEMM and SLEEF have a fused product, `fmaf` stands. Ids, lengths and buffers are the caller's to check (int8lm.py).
 #include "lstm.h"
-// DOT adds four products of bytes to each of LANES sums; the processor has the registers to do so for WORDS words.
-#if defined(__AVX512VNNI__)
-#include <immintrin.h>
-#define DOT(sum, x, w) (Lanes)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w)
-enum { LANES = 16, WORDS = 8, FLIP = 0, LARGEST = 255 };
-#elif defined(__AVX2__) && defined(__AVXVNNI__)
-#include <immintrin.h>
-#define DOT(sum, x, w) (Lanes)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x, (__m256i)w)
-enum { LANES = 8, WORDS = 6, FLIP = 0, LARGEST = 255 };
-#elif defined(__AVX2__)
-#include <immintrin.h>
-#define DOT(sum, x, w) \
-    sum + (Lanes)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)x, (__m256i)w), _mm256_set1_epi16(1))
-enum { LANES = 8, WORDS = 6, FLIP = 0, LARGEST = 128 }; // 2 * 128 * -128 is the last that a pair's 16 bits hold
-#elif defined(__ARM_FEATURE_DOTPROD)
-#include <arm_neon.h>
-#define DOT(sum, x, w) vdotq_s32(sum, vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(w))
-enum { LANES = 4, WORDS = 8, FLIP = 128, LARGEST = 255 }; // signed by signed: activations less 128
-#else
-#define DOT(sum, x, w) plainly(sum, x, w)
-enum { LANES = 4, WORDS = 2, FLIP = 0, LARGEST = 255 };
-#endif
-enum { PANEL = 2 * LANES, CHUNK = 64 }; // rows multiplied together; gates kept at a time
-const int32_t panel_rows = PANEL, largest = LARGEST;
-typedef int32_t Lanes __attribute__((vector_size(4 * LANES)));
-static inline Lanes load(const int8_t *w) { Lanes all; memcpy(&all, w, sizeof all); return all; }
-static inline Lanes four(const uint8_t *x) { int32_t all; memcpy(&all, x, 4); return (Lanes){0} + all; } // in each lane
-static inline Lanes plainly(Lanes sum, Lanes x, Lanes w) {
-    for (int b = 0; b < 4 * LANES; b++) sum[b / 4] += ((uint8_t *)&x)[b] * ((int8_t *)&w)[b];
-    return sum;
-}
-// Panels follow one another, each: for every four inputs, PANEL rows of four weights; then, for its rows, the sum of
-// the weights (int32), their scale and the bias (float). `width` is `columns` filled up to sixteens with zeros.
-typedef struct { int32_t rows, columns, width; const int8_t *panels; } Linear;
+#include "tiles.h"
+enum { CHUNK = 64 }; // gates kept at a time
+const int32_t panel_rows = PANEL, largest = LARGEST, quiet_columns = QUIET;
+// Panels follow one another, each as in tiles.h; then, for its rows, the sum of the weights (int32), their scale and the
+// bias (float). `width` is `columns` filled up to sixteens with zeros; what `quiet` is stands there too.
+typedef struct { int32_t rows, columns, width, quiet; const int8_t *panels; } Linear;
 typedef struct { // levels: the greatest integer of an activation
     int32_t layers, levels; const Linear *of_input, *of_hidden, *decoder; Units units;
 } Model;
@@ -66,62 +38,43 @@ static void quantize(const Model *m, const float *x, int n, int columns, int wid
         }
     }
 }
-// Totals (n, PANEL) of a panel's rows with n words of bytes. Sums have names, two a word: an array would spill.
-#define ZERO(t) Lanes a##t = {0}, b##t = {0};
-#define ADD(t) { Lanes u = four(x + t * width + j); a##t = DOT(a##t, u, s); b##t = DOT(b##t, u, v); }
-#define KEEP(t) memcpy(totals + t * PANEL, &a##t, sizeof a##t); memcpy(totals + t * PANEL + LANES, &b##t, sizeof b##t);
-#define TILE(n) static void tile##n(const int8_t *w, const uint8_t *x, long width, int32_t *totals) { \
-    EACH##n(ZERO) \
-    for (long j = 0; j < width; j += 4, w += 4 * PANEL) { Lanes s = load(w), v = load(w + 4 * LANES); EACH##n(ADD) } \
-    EACH##n(KEEP) }
-#define EACH1(do) do(0)
-#define EACH2(do) do(0) do(1)
-#define EACH4(do) EACH2(do) do(2) do(3)
-#define EACH6(do) EACH4(do) do(4) do(5)
-#define EACH8(do) EACH6(do) do(6) do(7)
-TILE(1) TILE(2) TILE(4) TILE(6) TILE(8)
-static void (*const TILES[])(const int8_t *, const uint8_t *, long, int32_t *) = {tile1, tile2, tile4, tile6, tile8};
-// One word with two panels.
-static void pair(const int8_t *w, const int8_t *v, const uint8_t *x, long width, int32_t *totals) {
-    ZERO(0) ZERO(1)
-    for (long j = 0; j < width; j += 4, w += 4 * PANEL, v += 4 * PANEL) {
-        Lanes u = four(x + j);
-        a0 = DOT(a0, u, load(w)); b0 = DOT(b0, u, load(w + 4 * LANES));
-        a1 = DOT(a1, u, load(v)); b1 = DOT(b1, u, load(v + 4 * LANES));
-    }
-    KEEP(0) KEEP(1)
-}
 static const int8_t *panel_at(const Linear *l, int first) { return l->panels + (long)first * (l->width + 12); }
-static inline __attribute__((always_inline)) void finish_rows(
-    const int32_t *totals, const int32_t *sums, int rows, float scale, int32_t zero, float *out) {
-    const float *scales = (const float *)(sums + PANEL), *bias = scales + PANEL;
-    for (int e = 0; e < rows; e++)
-        out[e] = fmaf((float)(totals[e] + (FLIP - zero) * sums[e]), scales[e] * scale, bias[e]);
-}
-static void finish(const Linear *l, int first, const int32_t *totals, const Text *s, float *out) {
+// What the sum of a row's products begins with, for the zero point, and what the sum is multiplied by (PANEL each).
+static void begin(const Linear *l, int first, const Text *s, int32_t *start, float *scale) {
     const int32_t *sums = (const int32_t *)(panel_at(l, first) + (long)PANEL * l->width);
-    if (first + PANEL <= l->rows) finish_rows(totals, sums, PANEL, s->scale, s->zero, out);
-    else finish_rows(totals, sums, l->rows - first, s->scale, s->zero, out);
+    const float *scales = (const float *)(sums + PANEL);
+    for (int e = 0; e < PANEL; e++) { start[e] = (FLIP - s->zero) * sums[e]; scale[e] = scales[e] * s->scale; }
+}
+static inline __attribute__((always_inline)) void finish_rows(
+    const int32_t *totals, const float *scale, const float *bias, int rows, float *out) {
+    for (int e = 0; e < rows; e++) out[e] = fmaf((float)totals[e], scale[e], bias[e]);
+}
+static void finish(const Linear *l, int first, const int32_t *totals, const float *scale, float *out) {
+    const float *bias = (const float *)(panel_at(l, first) + (long)PANEL * (l->width + 8));
+    if (first + PANEL <= l->rows) finish_rows(totals, scale, bias, PANEL, out);
+    else finish_rows(totals, scale, bias, l->rows - first, out);
 }
 // The rows of a panel, from row `first` on, with n words of bytes: out (n, stride).
 static void panel(const Linear *l, int first, const uint8_t *x, int n, const Text *s, float *out, long stride) {
-    int32_t totals[WORDS * PANEL];
+    int32_t start[PANEL], totals[WORDS * PANEL]; float scale[PANEL];
+    begin(l, first, s, start, scale);
     for (int words; n; n -= words, x += (long)words * l->width) {
-        words = n >= WORDS ? WORDS : n > 1 ? n & ~1 : 1;
-        TILES[words / 2](panel_at(l, first), x, l->width, totals);
-        for (int t = 0; t < words; t++, out += stride) finish(l, first, totals + t * PANEL, s, out);
+        words = tile(l->quiet, n, panel_at(l, first), x, l->width, start, totals);
+        for (int t = 0; t < words; t++, out += stride) finish(l, first, totals + t * PANEL, scale, out);
     }
 }
 // One word with all panels, one of either half at a time, since memory gives two streams faster than one; from the
 // first to the last, or back: what the caches still hold of the last word's weights comes first.
 static void product_of_one(const Linear *l, const uint8_t *x, const Text *s, float *out) {
-    int32_t totals[2 * PANEL];
+    int32_t start[2 * PANEL], totals[2 * PANEL]; float scale[2 * PANEL];
     int half = ((l->rows + PANEL - 1) / PANEL + 1) / 2 * PANEL;
     for (int e = 0; e < half; e += PANEL) {
         int one = s->back ? half - PANEL - e : e, other = one + half < l->rows ? one + half : one;
-        pair(panel_at(l, one), panel_at(l, other), x, l->width, totals);
-        finish(l, one, totals, s, out + one);
-        finish(l, other, totals + PANEL, s, out + other);
+        begin(l, one, s, start, scale);
+        begin(l, other, s, start + PANEL, scale + PANEL);
+        (l->quiet ? quiet_two_panels : two_panels)(panel_at(l, other), panel_at(l, one), x, l->width, start, totals);
+        finish(l, one, totals, scale, out + one);
+        finish(l, other, totals + PANEL, scale + PANEL, out + other);
     }
 }
 static void product(const Linear *l, const uint8_t *x, int n, const Text *s, float *out) {

@@ -26,7 +26,7 @@ LEVELS = {"qnnpack": 255}  # the greatest integer of an activation, by engine; e
 
 
 class _Linear(ctypes.Structure):
-    _fields_ = [("rows", c_int32), ("columns", c_int32), ("width", c_int32), ("panels", c_void_p)]
+    _fields_ = [*((name, c_int32) for name in ("rows", "columns", "width", "quiet")), ("panels", c_void_p)]
 
 
 class _Model(ctypes.Structure):
@@ -60,6 +60,7 @@ class Int8LM:
             raise VariantError("The kernel cannot hold this quantized engine's 8-bit activations on this processor.")
         self.config, self.encoder, self.library = model.config, model.encoder, _declared(library)
         self._panel = c_int32.in_dll(library, "panel_rows").value
+        self._quiet_columns, self._levels = c_int32.in_dll(library, "quiet_columns").value, levels
         weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
         pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
         pairs.append((model.decoder.weight(), model.decoder.bias()))
@@ -95,7 +96,24 @@ class Int8LM:
         place = free[: self._bytes(weight)].reshape(panels, -1)
         place[:, : each * width] = padded.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1)
         place[:, each * width :] = after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8)
-        return _Linear(rows, columns, width, place.ctypes.data)
+        return _Linear(rows, columns, width, self._is_quiet(padded), place.ctypes.data)
+
+    def _is_quiet(self, weights: np.ndarray) -> bool:
+        """Whether 16 bits hold the sums that the kernel makes in 16 bits, whatever the activations.
+
+        Args:
+            weights: (rows, width) int8. A lane of 16 bits has the first or the last two of every four columns; the
+                greatest sums are of its weights of one sign, with activations of 0 for the others.
+        """
+        if not self._quiet_columns:
+            return False
+        magnitude = np.abs(weights).view(np.uint8)  # of -128 too
+        positive = np.where(weights > 0, magnitude, 0).astype(np.uint16)
+        for of_one_sign in (positive, magnitude - positive):
+            lanes = (of_one_sign[:, 0::2] + of_one_sign[:, 1::2]).reshape(-1, self._quiet_columns // 4, 2)
+            if lanes.sum(1, dtype=np.uint16).max() > (2**15 - 1) // self._levels:
+                return False
+        return True
 
 
 class Int8LMRunner(State):

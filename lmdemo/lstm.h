@@ -56,12 +56,15 @@ static void begin_losses(int n, float *most, float *sum) {
 static void add_to_losses(
     const float *group, int first, int rows, const int64_t *targets, int n, float *most, float *sum, float *loss) {
     for (int t = 0; t < n; t++) {
-        const float *x = group + (long)t * GROUP; float greatest = most[t], added = 0;
+        const float *x = group + (long)t * GROUP; float greatest = x[0], added = 0;
 #pragma omp simd reduction(max : greatest)
         for (int e = 0; e < rows; e++) greatest = x[e] > greatest ? x[e] : greatest;
+        // seldom, so that a processor which foresees it begins the sum before the greatest is known
+        if (greatest > most[t] + 40) { sum[t] *= share(most[t] - greatest); most[t] = greatest; }
+        float from = most[t];
 #pragma omp simd reduction(+ : added)
-        for (int e = 0; e < rows; e++) added += share(x[e] - greatest);
-        sum[t] = sum[t] * share(most[t] - greatest) + added; most[t] = greatest;
+        for (int e = 0; e < rows; e++) added += share(x[e] - from);
+        sum[t] += added;
         if (targets[t] >= first && targets[t] < first + rows) loss[t] = x[targets[t] - first];
     }
 }

@@ -123,6 +123,25 @@ def test_extreme_activations_are_those_of_stock(tiny: lmdemo.LSTMModel, value: f
     assert torch.allclose(in_kernel(model).step(1), expected.view(-1), atol=1e-6)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("weights", [[127, 127, 4], [127, 127, 5], [127] * 4, [127] * 16])
+def test_sums_at_the_edge_of_16_bits_are_exact(weights: list[int], sign: int) -> None:
+    """Two of every four columns meet in 16 bits on AVX2, as long as these hold 127 times the sum of such weights."""
+    torch.manual_seed(0)
+    fp32 = lmdemo.LSTMModel(20, 16, 16, 1).eval()
+    meeting = [column for column in range(16) if column % 4 < 2]
+    meeting += [column for column in range(16) if column % 4 >= 2]
+    matrix = fp32.rnn.weight_ih_l0.data.fill_(0)  # (64, 16)
+    matrix[:, meeting[: len(weights)]] = sign * torch.tensor(weights) / 1000
+    matrix[-1, -1] = -sign * 0.1275  # for a scale of a thousandth
+    fp32.rnn.weight_hh_l0.data.fill_(0.01)
+    fp32.encoder.weight.data.fill_(0.01)  # every activation is 127, and no gate is shut
+    model = lmdemo.build_variants(fp32, ["int8"])["int8"]
+    assert set(weights) <= set((sign * model.rnn.get_weight()["weight_ih_l0"].int_repr()).flatten().tolist())
+    (expected,) = logits(model, torch.tensor([1, 2, 3]), 3)
+    assert torch.allclose(torch.cat(list(in_kernel(model).read(torch.tensor([1, 2, 3])))), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_what_is_no_number_stays_in_bounds(tiny: lmdemo.LSTMModel, value: float) -> None:
     model = lmdemo.build_variants(tiny, ["int8"])["int8"]

@@ -23,7 +23,8 @@ def test_they_are_as_exact_on_a_smaller_processor(processor: str, tmp_path: Path
     """
     first = processor == next(iter(COMPILERS))
     picks = [noise.test_its_bits_are_numpys, noise.test_every_pick_is_numpys]
-    run_on(processor, [*SHAPES, *picks, *[int8.test_its_loss_is_stock_int8s][:first]], tmp_path)
+    edges = int8.test_sums_at_the_edge_of_16_bits_are_exact
+    run_on(processor, [*SHAPES, *picks, edges, *[int8.test_its_loss_is_stock_int8s][:first]], tmp_path)
 
 
 def test_they_stay_in_bounds(tmp_path: Path) -> None:
