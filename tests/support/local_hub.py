@@ -98,6 +98,12 @@ class LocalHub:
         """Until released, by the test or by the next one."""
         self._released.wait(LONGEST)
 
+    def go_on(self, name: str, fault: Fault) -> None:
+        """Whatever hangs goes on, a model's with another fault, which may hang again."""
+        self.faults[name] = fault
+        hanging, self._released = self._released, threading.Event()
+        hanging.set()
+
     def calm(self) -> None:
         """No fault, nothing that hangs, and no request counted."""
         self.fault = Fault()
