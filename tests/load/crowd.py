@@ -17,7 +17,7 @@ from locust.exception import StopUser
 
 from account import jobs_in, overtakes, turns_of_jobs, unaccounted
 from report import account_rows, markdown, memory_row, outcome_rows, speed_rows, thread_row, wait_rows
-from under_load import EVALUATE, GENERATE, App, Deed, State
+from under_load import EVALUATE, GENERATE, App, Deed, State, add_app_options
 from visitor import Leave
 
 LOOK = 0.2  # seconds between two looks at the memory
@@ -116,6 +116,7 @@ class Visiting(User):
 @events.init_command_line_parser.add_listener
 def add_options(parser: ArgumentParser) -> None:
     """Of our own, beside locust's."""
+    add_app_options(parser)
     parser.add_argument("--requests", type=int, help="after which it ends, if the time has not ended it before")
     parser.add_argument("--probes", type=int, default=30, help="calls of each endpoint at rest, before and after")
 

@@ -16,7 +16,7 @@ from locust.exception import StopUser
 import lmdemo
 from account import jobs_in, unaccounted
 from report import Row, account_rows, markdown, outcome_rows, slope_rows, thread_row
-from under_load import App, Deed
+from under_load import App, Deed, add_app_options
 from visitor import Leave
 
 WRITE = ("page/generate", (False, ["int8"], "It was", 20, 1.0, 0, 1, False))
@@ -86,6 +86,7 @@ class Passing(User):
 @events.init_command_line_parser.add_listener
 def add_options(parser: ArgumentParser) -> None:
     """Of our own, beside locust's."""
+    add_app_options(parser)
     parser.add_argument("--sessions", type=int, default=2_000, help="to be opened")
 
 

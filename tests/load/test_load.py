@@ -12,6 +12,7 @@ import pytest
 import report
 from account import Turn, overtakes, turns_of_jobs, unaccounted
 from lmdemo.bench import ROOT
+from short import short_folder
 from visitor import Asked, Outcome, sentence
 from waiting import LAST_NET
 
@@ -20,8 +21,9 @@ RATIOS = [f"{variant} words/s of /{end}" for end in ("generate", "evaluate") for
 
 
 def rows(file: str, *arguments: str) -> dict[str, str]:
-    """What locust reports, by name, when the load ends; its exit code is that of the report."""
+    """What locust reports of a short form of it, by name, when the load ends; its exit code is that of the report."""
     command = [sys.executable, "-m", "locust", "-f", f"tests/load/{file}", "--headless", "--only-summary", *arguments]
+    command += ["--folder", str(short_folder()), "--most-words", "100"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     found = dict(re.findall(r"^\| (.+?) \| (.*?) \| .*\|$", done.stdout, re.MULTILINE))
@@ -44,8 +46,8 @@ def test_a_crowd_is_served_in_turn_and_leaves_nothing_behind() -> None:
 
 
 def test_memory_over_many_short_sessions() -> None:
-    found = rows("soak.py", "-u", "4", "-r", "4", "-t", LAST, "--sessions", "20")
-    assert found["sessions"] == "20"
+    found = rows("soak.py", "-u", "4", "-r", "4", "-t", LAST, "--sessions", "12")
+    assert found["sessions"] == "12"
     assert found["errors"] == "0"
     assert found["runs that began and did not end"] == found["lines in the log beyond one a run"] == "0"
     first, last = map(int, re.match(r"(\d+), (\d+) MB", found["memory at the first look, at the last"]).groups())

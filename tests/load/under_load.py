@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from argparse import ArgumentParser
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,20 @@ import numpy as np
 import psutil
 from locust.env import Environment
 
-from lmdemo.bench.app import PATIENCE, running_app
+from lmdemo.bench.app import PATIENCE, ROOT, running_app
 from visitor import Asked, Events, Leave, Outcome, Visitor, page_events
 
 GENERATE = ("api/generate", ("It was a cold night in November, and", 100, 1.0, 0, 1))
 EVALUATE = ("api/evaluate", (2_000, 25))
 logging.getLogger("httpx").setLevel(logging.WARNING)  # locust logs what any library says
+WORDS = {"page/generate": 3, "page/evaluate": 0, "api/generate": 1, "api/evaluate": 0}  # their place in what is asked
 QUIET = 11.0  # seconds after which a thread of the web server that has nothing to do may end
+
+
+def add_app_options(parser: ArgumentParser) -> None:
+    """What `App` is told, beside locust's own."""
+    parser.add_argument("--folder", type=Path, default=ROOT, help="a copy of this repository to run")
+    parser.add_argument("--most-words", type=int, help="that anybody asks for, for a short form of it all")
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,9 @@ class App:
         environment.stop_timeout = PATIENCE
         self._environment, self._running, self._visitors = environment, ExitStack(), 0
         self.log = Path(self._running.enter_context(TemporaryDirectory()), "log")
-        self.process, self.address, _ = self._running.enter_context(running_app(log=self.log))
+        self._most_words = environment.parsed_options.most_words
+        running = running_app(log=self.log, folder=environment.parsed_options.folder)
+        self.process, self.address, _ = self._running.enter_context(running)
         self.process: psutil.Process
         config = httpx.get(f"{self.address}/config", timeout=PATIENCE, trust_env=False).raise_for_status().json()
         self.events: Events = page_events(config)
@@ -80,7 +90,10 @@ class App:
     def do(self, visitor: Visitor, deed: Deed, after: float = 0.0) -> Asked:
         """Let a visitor ask for what a deed says and leave as it says; kept here, and told to locust."""
         ask = visitor.press if deed.kind.startswith("page/") else visitor.call
-        asked = ask(deed.kind, deed.data, deed.leave, after)
+        data = list(deed.data)
+        if self._most_words is not None:
+            data[WORDS[deed.kind]] = min(self._most_words, data[WORDS[deed.kind]])
+        asked = ask(deed.kind, data, deed.leave, after)
         self.asked.append(asked)
         problem = asked.problem if asked.outcome is Outcome.ERROR else None
         self._tell(asked.outcome.value, asked.kind, asked.asked, problem)

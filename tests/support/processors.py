@@ -22,9 +22,9 @@ COMPILERS = (
 )
 
 
-def run_on(processor: str, tests: list[Callable[..., None]], cache: Path) -> None:
-    """As on that processor: torch computes as on AVX2, and the C is built without what it lacks."""
-    _run(tests, cache, ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", CC=COMPILERS[processor])
+def run_on_each(tests: list[Callable[..., None]], cache: Path) -> None:
+    """As on each of those processors: torch computes as on AVX2, and the C is built without what each lacks."""
+    _run(tests, cache, "-p", "on_processors", ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2")
 
 
 def run_under_sanitizers(tests: list[Callable[..., None]], cache: Path) -> None:
@@ -40,9 +40,9 @@ def run_under_sanitizers(tests: list[Callable[..., None]], cache: Path) -> None:
     )
 
 
-def _run(tests: list[Callable[..., None]], cache: Path, **environment: str) -> None:
+def _run(tests: list[Callable[..., None]], cache: Path, *options: str, **environment: str) -> None:
     """Tests in a process of their own, with a library of their own."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     command += [f"{inspect.getfile(test)}::{test.__name__}" for test in tests]
     environment |= {"XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)

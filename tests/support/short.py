@@ -18,12 +18,16 @@ LINES = 40  # of the text
 
 def running_shortly(**more: object) -> AbstractContextManager[tuple[psutil.Process, str, float]]:
     """As `running_app`."""
-    return running_app(folder=Path(_house().name), **more)
+    return running_app(folder=short_folder(), **more)
+
+
+def short_folder() -> Path:
+    """The repository's files, of the text the beginning; deleted when this process ends."""
+    return Path(_house().name)
 
 
 @cache
 def _house() -> TemporaryDirectory:
-    """The repository's files, of the text the beginning; deleted when this process ends."""
     house = TemporaryDirectory(prefix="short")
     folder = Path(house.name)
     shutil.copy(ROOT / "app.py", folder)
