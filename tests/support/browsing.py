@@ -1,4 +1,4 @@
-"""A real Chromium; each visitor has a context of its own, and every request it makes is recorded.
+"""A real Chromium; each visitor has a page of its own, and every request it makes is recorded.
 
 Nothing here waits for a number of seconds: a test waits for what is shown, and before it looks at where things stand,
 until the page is at rest. The limits are for what never comes.
@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Frame, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
 from waiting import LAST_NET, wait_until
 
+# the last two for processor time: scripts compiled once and kept, by no compiler that only long work repays
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
+    " --process-per-site --js-flags=--no-opt"
 )
 # the one that tests/run found; without any, Playwright's own
 CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -141,27 +143,59 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`; more for its context."""
-    contexts = []
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """What visitors share who ask for nothing of their own: scripts that are compiled already.
 
-    def open_page(address: str, width: int = 1280, dark: bool = False, **more: object) -> Visitor:
-        scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, **more)
-        context.set_default_timeout(LAST_NET * 1000)
-        context.add_init_script(COUNTS_LENGTHS)
-        contexts.append(context)
-        visitor = Visitor(context.new_page())
-        visitor.page.on("request", lambda request: visitor.requests.append(request.url))
-        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
-        visitor.page.on("dialog", lambda dialog: (visitor.errors.append(dialog.message), dialog.dismiss()))
-        visitor.page.goto(address)
+    A page that stays open keeps the process in which they are.
+    """
+    context = _context(browser)
+    stays = context.new_page()
+    stays.route("**/*", lambda route: route.fulfill(body=""))
+    stays.goto("http://127.0.0.1/")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, profile: BrowserContext) -> Iterator[Callable[..., Visitor]]:
+    """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`.
+
+    With `alone=True`, or more for its context, the visitor has a profile, with cookies, of its own.
+    """
+    opened: list[Page | BrowserContext] = []
+
+    def new_page(alone: bool, **how: object) -> Page:
+        context = _context(browser, **how) if alone else profile
+        page = context.new_page()
+        opened.append(context if alone else page)
+        return page
+
+    def open_page(
+        address: str, width: int = 1280, dark: bool = False, alone: bool = False, **more: object
+    ) -> Visitor:
+        page = new_page(alone or bool(more), **more)
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        visitor = Visitor(page)
+        page.on("request", lambda request: visitor.requests.append(request.url))
+        page.on("pageerror", lambda error: visitor.errors.append(str(error)))
+        page.on("dialog", lambda dialog: (visitor.errors.append(dialog.message), dialog.dismiss()))
+        page.goto(address)
         return visitor
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for each in opened:
+        each.close()
+    profile.clear_cookies()
+    profile.clear_permissions()
+
+
+def _context(browser: Browser, **how: object) -> BrowserContext:
+    context = browser.new_context(**how)
+    context.set_default_timeout(LAST_NET * 1000)
+    context.add_init_script(COUNTS_LENGTHS)
+    return context
 
 
 @pytest.fixture
