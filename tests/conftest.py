@@ -28,10 +28,10 @@ from huggingface_hub import get_session
 from hypothesis import settings
 
 import lmdemo
-from lmdemo.bench import running_app
 from lmdemo.machine import this_machine
 from local_hub import LocalHub
 from local_repos import TOKEN
+from short import running_shortly
 
 pytest_plugins = ["browsing", "calls"]
 
@@ -114,8 +114,8 @@ def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(app_log: Path) -> Iterator[str]:
-    """The real app in a process of its own; whatever the tests ask of it, no traceback may come to its log."""
-    with running_app(log=app_log) as (_, address, _):
+    """The real app in a process of its own, over 2,500 words; whatever is asked of it, no traceback may be logged."""
+    with running_shortly(100, log=app_log) as (_, address, _):
         yield address
     assert "Traceback" not in app_log.read_text(encoding="utf-8"), app_log.read_text(encoding="utf-8")
 

@@ -56,7 +56,9 @@ def test_a_finished_example_is_there_before_any_click(visit: Visit) -> None:
     expect(page.locator("#results tbody th")).to_have_text(DEFAULT_MEASURED)
     expect(page.locator("#speeds .js-plotly-plot .barlayer .trace")).to_have_count(2)  # the limits and the speeds
     expect(page.locator("#fidelity tbody th")).to_have_text(DEFAULT_MEASURED[1:])
-    expect(page.locator("#spread")).to_contain_text("In 18 passages of this text, 484 words each, KL of int8 ran from")
+    expect(page.locator("#spread")).to_contain_text(
+        re.compile(r"In \d+ passages of this text, \d+ words each, KL of int8 ran from")
+    )
     expect(page.locator("#dots .js-plotly-plot .scatterlayer .trace")).to_have_count(
         12
     )  # of three, dots and means, twice
@@ -67,7 +69,7 @@ def test_a_tile_leads_to_its_tab(visit: Visit) -> None:
     page = visit().page
     page.get_by_role("textbox", name="Prompt").fill("The captain")
     tiles = page.locator("a.tile")
-    expect(tiles.locator("b")).to_have_text([re.compile(r"^\d+%$"), re.compile(r"^[\d.]+×$"), re.compile("of 100$")])
+    expect(tiles.locator("b")).to_have_text([re.compile(r"^\d+%$"), re.compile(r"[\d.]+×$"), re.compile("of 100$")])
     for number, name in enumerate(("Size", "Evaluate", "Evaluate")):
         tiles.nth(number).press("Enter")
         expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")

@@ -10,9 +10,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Frame,
+    FrameLocator,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from waiting import LAST_NET, wait_until
 
@@ -163,17 +174,15 @@ def open_page(browser: Browser, profile: BrowserContext) -> Iterator[Callable[..
 
     With `alone=True`, or more for its context, the visitor has a profile, with cookies, of its own.
     """
-    opened: list[Page | BrowserContext] = []
+    alones: list[BrowserContext] = []
 
     def new_page(alone: bool, **how: object) -> Page:
-        context = _context(browser, **how) if alone else profile
-        page = context.new_page()
-        opened.append(context if alone else page)
-        return page
+        if not alone:
+            return profile.new_page()
+        alones.append(_context(browser, **how))
+        return alones[-1].new_page()
 
-    def open_page(
-        address: str, width: int = 1280, dark: bool = False, alone: bool = False, **more: object
-    ) -> Visitor:
+    def open_page(address: str, width: int = 1280, dark: bool = False, alone: bool = False, **more: object) -> Visitor:
         page = new_page(alone or bool(more), **more)
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme="dark" if dark else "light")
@@ -185,10 +194,18 @@ def open_page(browser: Browser, profile: BrowserContext) -> Iterator[Callable[..
         return visitor
 
     yield open_page
-    for each in opened:
-        each.close()
+    for context in alones:
+        context.close()
+    stays, *others = profile.pages
+    origins = {urlsplit(frame.url)[:2] for page in others for frame in page.frames}
+    for page in others:
+        page.close()
     profile.clear_cookies()
     profile.clear_permissions()
+    session = profile.new_cdp_session(stays)
+    for origin in origins:
+        session.send("Storage.clearDataForOrigin", {"origin": "://".join(origin), "storageTypes": "local_storage"})
+    session.detach()
 
 
 def _context(browser: Browser, **how: object) -> BrowserContext:

@@ -13,7 +13,7 @@ DEFAULTS = {"generate": ("It was", 5, 1.0, 0, 1), "evaluate": (500, 25), "inspec
 DEFAULTS["text"] = ("It was",)
 DEFAULTS["shape"] = (40, 6, 8, 2, 5, False)
 DEFAULTS["bits"] = (4, False, ["embedding", "LSTM", "decoder"], "It was", 5, 1.0, 0, 1)
-LONG = {"generate": ("It was", 1000), "evaluate": (5000, 1)}  # seconds of computing
+LONG = {"generate": ("It was", 1000), "evaluate": (2500, 1)}  # seconds of computing
 
 
 @contextmanager

@@ -189,7 +189,8 @@ def as_browser(cookie: str, outside: str) -> dict:
 
 
 def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Open, proxy: Proxy) -> None:
-    visitor = open_page(proxy.outside + "?words=1000&seed=5&variants=int8")  # the last slash comes by redirection
+    asked = f"{proxy.outside}?words=1000&seed=5&variants=int8"  # the last slash comes by redirection
+    visitor = open_page(asked, alone=True)
     page = visitor.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
