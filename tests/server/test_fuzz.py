@@ -19,10 +19,10 @@ from fuzz_app import FuzzedApp, Loop, Sent
 from fuzz_bytes import raw_bytes
 from fuzz_calls import ENDPOINTS, Page, calls, others
 from fuzz_requests import on_any_path, routes
-from lmdemo.bench import running_app
+from short import running_shortly
 from waiting import LAST_NET
 
-REQUESTS = int(os.environ.get("LMDEMO_FUZZ", "1500"))
+REQUESTS = int(os.environ.get("LMDEMO_FUZZ", "600"))
 BATCH = 10  # requests that are on their way at the same time
 
 
@@ -41,7 +41,7 @@ class Report:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[FuzzedApp]:
     log = tmp_path_factory.mktemp("fuzz") / "stderr.log"
-    with running_app(log=log) as (_, address, _), start_blocking_portal() as portal:
+    with running_shortly(log=log) as (_, address, _), start_blocking_portal() as portal:
         loop = Loop(portal)
         app = FuzzedApp(address, log, loop, loop.run(routes()))
         app.get("/healthz")  # once the model answers
@@ -134,7 +134,7 @@ def test_a_body_that_is_no_http_leaves_no_traceback(app: FuzzedApp) -> None:
 def test_two_clients_of_a_session_may_leave(app: FuzzedApp) -> None:
     follow = b"GET /gradio_api/queue/data?session_hash=shared HTTP/1.1\r\nHost: here\r\n\r\n"
     function = next(each for each in app.functions.values() if each["api_name"] == "evaluate")
-    body = {"data": [5_000, 1], "fn_index": function["id"], "session_hash": "shared"}
+    body = {"data": [800, 1], "fn_index": function["id"], "session_hash": "shared"}
     app.post(JOIN, body)
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in app.left([follow, follow]))
     app.settle()

@@ -14,6 +14,7 @@ import pytest
 from torch import Tensor, nn
 
 from account import overtakes, turns_of_jobs
+from little_text import little_text
 from lmdemo.server import mailboxes
 from lmdemo.server.log import JsonLines
 from lmdemo.server.service import Service
@@ -26,6 +27,7 @@ from waiting import LAST_NET, wait_until
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 WRITE = ("page/generate", (False, ["int8"], "It was", 20, 1.0, 0, 1, False))
+LONGER = ("page/generate", (False, ["int8"], "It was", 200, 1.0, 0, 1, False))  # than WRITE
 LONG = ("page/generate", (False, ["int8"], "It was", 1_000, 1.0, 0, 1, False))
 CALL = ("api/generate", ("It was", 20, 1.0, 0, 1))
 
@@ -49,7 +51,8 @@ def ask(visitor: Visitor, what: tuple, *leave: object) -> Asked:
 
 @pytest.fixture(scope="module")
 def service() -> Service:
-    return Service()
+    with little_text():
+        return Service()
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,7 @@ def test_what_takes_too_long_is_a_sentence(
     service: Service, visitor: Callable[[], Visitor], lines: Callable[[], list[dict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "longest", 0.05)
-    whole = (("api/evaluate", (8_000, 25)), ("page/evaluate", (8_000, 25, ["int8"])), LONG)
+    whole = (("api/evaluate", (1_000, 1)), ("page/evaluate", (1_000, 1, ["int8"])), LONG)
     with visitor() as one:
         called, *pressed = (ask(one, what) for what in whole)
     assert called.outcome is Outcome.ERROR
@@ -126,7 +129,7 @@ def test_visitors_are_served_in_their_turn_and_the_log_says_how_long_they_waited
     with ThreadPoolExecutor() as crowd, ExitStack() as visitors:
         asking = []
         with service.lab._turns.turn:  # none has computed anything when the last comes
-            for what in (LONG, WRITE, CALL, LONG, CALL, WRITE):
+            for what in (LONGER, WRITE, CALL, LONGER, CALL, WRITE):
                 one = visitors.enter_context(visitor())
                 asking.append(crowd.submit(ask, one, what))
                 wait_for_place(one)

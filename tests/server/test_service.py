@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,19 @@ def sha(hub: LocalHub, tmp_path: Path, tiny: lmdemo.LSTMModel, words: lmdemo.Voc
 
 
 @pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the bundled checkpoint the one that `sha` saved, which is measured in no time."""
+    checkpoint = replace(lmdemo.load_checkpoint(tmp_path), source="bundled")
+    monkeypatch.setattr(service_module, "load_checkpoint", lambda _: checkpoint)
+
+
+@pytest.fixture
 def serve() -> Iterator[Callable[[str], Service]]:
     """Start a service; at the end wait for what it computes in the background, which must not outlive the tests."""
     labs: list[Lab] = []
 
     def start(name: str, guessed: bool = False) -> Service:
-        with little_text(300):
-            service = Service(Request(name, guessed=guessed))
+        service = Service(Request(name, guessed=guessed))
         labs.append(service.lab)
         service.start()
         return service
@@ -60,7 +67,8 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     hub: LocalHub, sha: str, serve: Callable[[str], Service]
 ) -> None:
     hub.fault = Fault(hang="info")
-    service = serve(NAME)
+    with little_text(300):
+        service = serve(NAME)
     assert service.lab.checkpoint.source == "bundled"
     assert service.state[1].phase is Phase.PULLING
     before = service.lab.checkpoint.vocabulary.words
@@ -102,7 +110,7 @@ def test_a_run_ends_on_the_model_it_began_with_and_new_ones_get_the_pulled(
     ],
     ids=["500", "wrong bytes", "another kind", "a pickle"],
 )
-@pytest.mark.usefixtures("sha")
+@pytest.mark.usefixtures("sha", "small")
 def test_a_pull_that_fails_leaves_the_bundled_in_service(
     hub: LocalHub,
     name: str,
@@ -120,6 +128,7 @@ def test_a_pull_that_fails_leaves_the_bundled_in_service(
     assert service.lab.checkpoint.source == "bundled"
 
 
+@pytest.mark.usefixtures("sha", "small")
 def test_a_model_is_read_while_another_computation_has_the_turn(
     hub: LocalHub, sha: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +151,7 @@ def test_a_model_is_read_while_another_computation_has_the_turn(
     assert bundled.evaluation.result(timeout=LAST_NET) is not None
 
 
-@pytest.mark.usefixtures("sha")
+@pytest.mark.usefixtures("sha", "small")
 @pytest.mark.parametrize("damaged", [False, True], ids=["missing", "damaged"])
 def test_a_guess_that_fails_is_a_line_in_the_log_and_nothing_on_the_page(
     hub: LocalHub, serve: Callable[[str, bool], Service], damaged: bool, caplog: pytest.LogCaptureFixture

@@ -189,7 +189,7 @@ def as_browser(cookie: str, outside: str) -> dict:
 
 
 def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Open, proxy: Proxy) -> None:
-    asked = f"{proxy.outside}?words=1000&seed=5&variants=int8"  # the last slash comes by redirection
+    asked = f"{proxy.outside}?words=400&seed=5&variants=int8"  # the last slash comes by redirection
     visitor = open_page(asked, alone=True)
     page = visitor.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -197,7 +197,7 @@ def test_the_page_works_under_its_path_and_is_written_as_it_comes(open_page: Ope
     with page.expect_request(re.compile("/queue/join")) as joined:
         page.get_by_role("button", name="Write", exact=True).click()
     assert_grows(page.locator("#writing section").first)
-    expect(status(page)).to_contain_text("1,000 places")
+    expect(status(page)).to_contain_text("400 places")
     page.get_by_role("button", name="Copy link to this run").click()
     expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{proxy.outside}/?tab=generate&prompt=")
@@ -248,7 +248,7 @@ def test_a_page_that_a_proxy_moved_without_a_word_says_what_the_proxy_must_send(
 
 @pytest.mark.parametrize("frame", [True, False])
 def test_another_site_embeds_it(open_page: Open, proxy: Proxy, frame: bool) -> None:
-    query = {"tab": "generate", "seed": "5", "run": "1", "words": "1000"}
+    query = {"tab": "generate", "seed": "5", "run": "1", "words": "400"}
     url = proxy.page(embed.snippet(f"{proxy.outside}/", query, frame, ""))
     visitor = open_page(url)
     shown = visitor.page.frame_locator("iframe") if frame else visitor.page
