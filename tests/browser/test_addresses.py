@@ -1,4 +1,4 @@
-"""What an address asks of the page, and the address of a run."""
+"""What an address asks of the page, and the address of a run; what it asks in vain is in test_hostile_text.py."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,6 @@ import lmdemo
 import patient
 from browsing import Visitor, open_tab, unfold
 from lmdemo.generation import GenerationSettings
-from lmdemo.lab import DEFAULT_MEASURED
 from lmdemo.ui import query
 
 PROMPT = "“A & B”? #1 + 100% of it, isn’t <i> \\ 😀"
@@ -26,11 +25,6 @@ def texts(page: Page) -> dict[str, str]:
         section.get_attribute("aria-label"): section.locator("> p").inner_text()
         for section in page.locator("#writing section").all()
     }
-
-
-def test_an_address_opens_a_tab(open_page: Open, address: str) -> None:
-    page = open_page(f"{address}/?tab=about").page
-    expect(page.get_by_role("tab", selected=True)).to_have_text("About")
 
 
 def test_an_address_fills_the_inputs_and_waits(open_page: Open, address: str) -> None:
@@ -127,31 +121,12 @@ def test_a_run_is_in_the_address_and_outlives_a_reload(open_page: Open, address:
     assert page.url == stopped
 
 
-def test_a_bad_value_is_a_sentence_and_the_page_works(open_page: Open, address: str) -> None:
-    visitor = open_page(f"{address}/?run=1&variants=%3Cimg+src=x+onerror=alert(1)%3E")
-    page = visitor.page
-    sentence = "In this page’s address: Variants must be a list of names among"
-    expect(line(page).get_by_role("alert")).to_contain_text(sentence)
-    expect(page.locator("#writing section")).to_have_count(2)  # the example
-    page.get_by_role("textbox", name="Prompt").fill("The captain")
-    page.get_by_role("button", name="Write", exact=True).click()
-    expect(line(page).get_by_role("status")).to_contain_text("80 places")
-    assert visitor.errors == []
-
-
-def test_an_address_measures(open_page: Open, address: str) -> None:
+def test_an_address_opens_a_tab_and_measures(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?tab=evaluate&tokens=500&window=50&variants=int8&run=1").page
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Evaluate")
     expect(page.locator("#measuring-status")).to_contain_text("500 words measured")
     expect(page.locator("#results tbody th")).to_have_text(["fp32", "int8"])
     expect(page.get_by_role("spinbutton", name=re.compile("Window")).locator("visible=true")).to_have_value("50")
-
-
-def test_a_bad_slice_is_a_sentence_over_the_first_results(open_page: Open, address: str) -> None:
-    page = open_page(f"{address}/?tab=evaluate&window=0&run=1").page
-    expect(page.locator("#measuring-status").get_by_role("alert")).to_contain_text(
-        "In this page’s address: Window must"
-    )
-    expect(page.locator("#results tbody tr")).to_have_count(len(DEFAULT_MEASURED))
 
 
 def test_every_run_that_goes_into_the_address_leaves_it_when_it_is_refused(address: str) -> None:

@@ -95,10 +95,10 @@ def shown(page: Page, place: str) -> str:
 
 
 def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: str) -> None:
-    visitor = open_page(f"{hostile}/?words=500&run=1", 390)
+    visitor = open_page(f"{hostile}/?words=300&run=1", 390)
     page = visitor.page
     expect(page.locator(".facts")).to_contain_text(f"from the folder {FOLDER}")
-    expect(page.locator("#writing-status")).to_contain_text("500 places")
+    expect(page.locator("#writing-status")).to_contain_text("300 places")
     # to the end of the run, which is drawn as it was begun
     expect(page.locator("#writing-status .under-way")).to_have_count(0)
     page.get_by_role("checkbox", name="Raw tokens").check()
@@ -117,7 +117,7 @@ def test_a_vocabulary_of_markup_is_text_on_every_tab(open_page: Open, hostile: s
     expect(page.locator("#writing-status .under-way")).to_be_visible()
     assert_text(visitor, hostile)
     press(page, "Stop")
-    expect(page.locator("#writing-status")).to_contain_text("500 places.")
+    expect(page.locator("#writing-status")).to_contain_text("300 places.")
     open_tab(page, "Size")
     assert_text(visitor, hostile)
     open_tab(page, "Evaluate")
@@ -156,6 +156,11 @@ def test_a_prompt_of_markup_is_text_wherever_it_is_shown(open_page: Open, addres
     shown_link = page.get_by_label("This browser does not let this page copy.")
     expect(shown_link).to_have_value(re.compile(re.escape(query(prompt=prompt))))
     assert_text(visitor, address)
+    open_tab(page, "About")
+    code = page.locator("#snippet .cm-content")  # the builder's
+    expect(code).to_contain_text("prompt=%3Cscript%3Ewindow.ran")
+    assert "<script>window.ran" not in code.inner_text()
+    assert_text(visitor, address)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -176,31 +181,39 @@ def test_a_snippet_with_a_prompt_of_markup_carries_it_as_text(
     assert_text(visitor, hostile, *page.frames)
 
 
-def test_the_builder_writes_markup_as_text(open_page: Open, hostile: str) -> None:
-    prompt = " ".join(PAYLOADS)
-    visitor = open_page(f"{hostile}/?{query(prompt=prompt, tab='generate')}")
-    expect(visitor.page.locator("#writing-status")).to_contain_text("Filled in from the address")
-    open_tab(visitor.page, "About")
-    code = visitor.page.locator("#snippet .cm-content")
-    expect(code).to_contain_text("prompt=%3Cscript%3Ewindow.ran")
-    assert "<script>window.ran" not in code.inner_text()
-    assert_text(visitor, hostile)
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"tab": PAYLOADS[2], "variants": PAYLOADS[3], "seed": PAYLOADS[13], "run": PAYLOADS[14]}
-        | {"words": PAYLOADS[0], "temperature": PAYLOADS[8], "view": PAYLOADS[1], "__theme": PAYLOADS[2]},
-        {"tab": "evaluate", "tokens": PAYLOADS[2], "window": PAYLOADS[5], "embed": PAYLOADS[3]},
-        {"prompt": "a\x00b\ufffe\u202e", "words": "2", "run": "1", "deep_link": PAYLOADS[2], PAYLOADS[2]: "1"},
-    ],
-    ids=["generate", "evaluate", "controls"],
-)
-def test_parameters_of_markup_are_no_elements(open_page: Open, address: str, parameters: Mapping[str, str]) -> None:
+def ask(open_page: Open, address: str, parameters: Mapping[str, str]) -> Visitor:
+    """Open the page at an address with such parameters."""
     asked = "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters.items())
-    visitor = open_page(f"{address}/?{asked}#{PAYLOADS[2]}")
-    place = "#measuring-status" if parameters.get("tab") == "evaluate" else "#writing-status"
-    told = "2 places" if "prompt" in parameters else "In this page’s address:"
-    expect(visitor.page.locator(place)).to_contain_text(told)
+    return open_page(f"{address}/?{asked}#{PAYLOADS[2]}")
+
+
+def test_a_bad_value_of_markup_is_a_sentence_and_the_page_works(open_page: Open, address: str) -> None:
+    parameters = {"tab": PAYLOADS[2], "variants": PAYLOADS[3], "seed": PAYLOADS[13], "run": PAYLOADS[14]}
+    parameters |= {"words": PAYLOADS[0], "temperature": PAYLOADS[8], "view": PAYLOADS[1], "__theme": PAYLOADS[2]}
+    visitor = ask(open_page, address, parameters)
+    page = visitor.page
+    told = page.locator("#writing-status")
+    expect(told.get_by_role("alert")).to_contain_text("In this page’s address:")
+    expect(page.locator("#writing section")).to_have_count(2)  # the example
+    assert_text(visitor, address)
+    page.get_by_role("textbox", name="Prompt").fill("The captain")
+    press(page, "Write")
+    expect(told.get_by_role("status")).to_contain_text("80 places")
+    assert_text(visitor, address)
+
+
+def test_a_bad_slice_of_markup_is_a_sentence_over_the_first_results(open_page: Open, address: str) -> None:
+    visitor = ask(
+        open_page, address, {"tab": "evaluate", "tokens": PAYLOADS[2], "window": PAYLOADS[5], "embed": PAYLOADS[3]}
+    )
+    page = visitor.page
+    expect(page.locator("#measuring-status").get_by_role("alert")).to_contain_text("In this page’s address:")
+    expect(page.locator("#results tbody tr")).to_have_count(len(DEFAULT_MEASURED))
+    assert_text(visitor, address)
+
+
+def test_control_characters_are_no_elements(open_page: Open, address: str) -> None:
+    parameters = {"prompt": "a\x00b\ufffe\u202e", "words": "2", "run": "1", "deep_link": PAYLOADS[2], PAYLOADS[2]: "1"}
+    visitor = ask(open_page, address, parameters)
+    expect(visitor.page.locator("#writing-status")).to_contain_text("2 places")
     assert_text(visitor, address)
