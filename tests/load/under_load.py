@@ -28,7 +28,7 @@ QUIET = 11.0  # seconds after which a thread of the web server that has nothing 
 def add_app_options(parser: ArgumentParser) -> None:
     """What `App` is told, beside locust's own."""
     parser.add_argument("--folder", type=Path, default=ROOT, help="a copy of this repository to run")
-    parser.add_argument("--most-words", type=int, help="that anybody asks for, for a short form of it all")
+    parser.add_argument("--most-words", type=int, help="that anybody reads to the end, for a short form of it all")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class App:
         """Let a visitor ask for what a deed says and leave as it says; kept here, and told to locust."""
         ask = visitor.press if deed.kind.startswith("page/") else visitor.call
         data = list(deed.data)
-        if self._most_words is not None:
+        # who leaves a text in the middle still finds one
+        if self._most_words is not None and (deed.leave is Leave.NOT or deed.kind.endswith("evaluate")):
             data[WORDS[deed.kind]] = min(self._most_words, data[WORDS[deed.kind]])
         asked = ask(deed.kind, data, deed.leave, after)
         self.asked.append(asked)
