@@ -14,7 +14,7 @@ from browsing import SETTINGS, SIZE_ROWS, Visitor, assert_grows, at_rest, is_lig
 from lmdemo.bench import ROOT
 from lmdemo.ui import embed, query
 
-RUN = {"tab": "generate", "prompt": "The captain", "words": "600", "seed": "5", "variants": "int8", "run": "1"}
+RUN = {"tab": "generate", "prompt": "The captain", "words": "150", "seed": "5", "variants": "int8", "run": "1"}
 EXAMPLE = ROOT / "assets" / "embed.html"
 WAYS = {"frame": True, "component": False}
 Open = Callable[..., Visitor]
@@ -88,12 +88,12 @@ def test_it_streams_from_another_origin(
     visitor = open_page(url, width, not dark)  # the snippet's theme is against the reader's system
     page, shown = visitor.page, inside(visitor.page, way)
     assert_grows(shown.locator("#writing section").first)
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("600 places")
+    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("150 places")
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)  # hidden, or gone
     for part in (".top", ".tiles", ".facts", "footer"):
         expect(shown.locator(f"{part} >> visible=true")).to_have_count(0)
     assert is_light(shown.locator("#writing")) == dark
-    for name in ("Size", "Evaluate", "About", "Generate"):
+    for name in ("Size", "Evaluate", "About", "Generate") if way == "frame" else ("Evaluate",):
         open_tab(page, name, shown)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         if way == "frame":
@@ -105,67 +105,37 @@ def test_it_streams_from_another_origin(
 
 # An exhibit, and what is drawn of it.
 EXHIBITS = {"tiles": ".tile", "texts": "#writing section", "size": "#size-bars .point", "evaluate": "#ship .answer"}
-BITS = {"bits": "#bits-writing section"}
 ELSEWHERE = (".top", ".facts", "footer", ".asking", "#settings", "#sizes", "#results", "[role=tab]", "button.stop")
+ELSEWHERE += ("#bits-writing section",)  # an exhibit too: test_bits.py
 
 
-@pytest.mark.parametrize("exhibits", [EXHIBITS, BITS], ids=["four", "bits"])  # a browser keeps six connections
-def test_an_exhibit_stands_alone_and_says_where_it_is_from(
-    host: Host, open_page: Open, address: str, exhibits: dict[str, str]
-) -> None:
+def assert_stands_alone(shown: Inside, drawn: str, source: str | re.Pattern[str]) -> None:
+    """Of the page there is one exhibit, and a link to its tab."""
+    expect(shown.locator(drawn).first).to_be_visible()
+    for other in {*EXHIBITS.values(), *ELSEWHERE} - {drawn}:
+        expect(shown.locator(f"{other} >> visible=true"), f"{other} beside {drawn}").to_have_count(0)
+    link = shown.locator(".attribution").get_by_role("link")
+    expect(link).to_be_visible()
+    expect(link).to_have_attribute("href", source)
+
+
+def test_an_exhibit_stands_alone_and_says_where_it_is_from(host: Host, open_page: Open, address: str) -> None:
     asked = {view: {"tab": tab} for view, tab in query.VIEWS.items()}
     visitor = open_page(
-        host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in exhibits)), 390
+        host.page("".join(embed.snippet(f"{address}/", asked[view], True, "", view) for view in EXHIBITS)), 390
     )
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 3000})  # a browser does not draw frames that are out of sight
-    for number, (view, drawn) in enumerate(exhibits.items()):
+    for number, (view, drawn) in enumerate(EXHIBITS.items()):
         shown = page.locator("iframe").nth(number).content_frame
-        expect(shown.locator(drawn).first).to_be_visible()
-        for other in {*EXHIBITS.values(), *BITS.values(), *ELSEWHERE} - {drawn}:
-            expect(shown.locator(f"{other} >> visible=true"), f"{other} in {view}").to_have_count(0)
-        source = shown.locator(".attribution").get_by_role("link")
-        expect(source).to_be_visible()
-        expect(source).to_have_attribute("href", f"{address}/?tab={query.VIEWS[view]}")
+        assert_stands_alone(shown, drawn, f"{address}/?tab={query.VIEWS[view]}")
     at_rest(page)
     for frame in page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    with page.expect_popup() as opened:  # a tile leads to the whole page, in a tab of its own
+        page.locator("iframe").first.content_frame.locator(".tile").first.click()
+    expect(opened.value).to_have_url(f"{address}/?tab=size")
     assert visitor.errors == []
-
-
-def test_a_tile_of_an_exhibit_leads_to_the_whole_page(host: Host, open_page: Open, address: str) -> None:
-    page = open_page(host.page(embed.snippet(f"{address}/", {}, True, "", "tiles")), 390).page
-    tile = page.locator("iframe").first.content_frame.locator(".tile").first
-    with page.expect_popup() as opened:
-        tile.click()
-    expect(opened.value.get_by_role("tab", selected=True)).to_have_text("Size")  # the whole page, in a tab of its own
-
-
-def test_the_height_follows_up_and_down_and_comes_to_rest(host: Host, open_page: Open, address: str) -> None:
-    asked = {"tab": "generate", "words": "5", "run": "1"}
-    page = open_page(host.page(embed.snippet(f"{address}/", asked, True, ""))).page
-    shown = inside(page, "frame")
-    expect(shown.locator("#writing-status").get_by_role("status")).to_contain_text("5 places")
-    fold = shown.get_by_role("button", name=SETTINGS)
-    folded = assert_follows(page)
-    fold.click()
-    look_until(page, lambda: frame_heights(page)[0] > folded, "a frame that grew")
-    assert_follows(page)
-    fold.click()
-    look_until(page, lambda: frame_heights(page) == [folded, folded], "a frame as it was")
-    at_rest(page, 120)
-    assert frame_heights(page) == [folded, folded]
-
-
-def test_it_follows_the_readers_system(host: Host, open_page: Open, address: str) -> None:
-    asked = {"tab": "size"}
-    both = (embed.snippet(f"{address}/", asked, frame, "") for frame in WAYS.values())
-    for way, url in zip(WAYS, map(host.page, both), strict=True):
-        page = open_page(url, dark=True).page
-        note = inside(page, way).locator(".status").locator("visible=true").first
-        for scheme, light_text in (("dark", True), ("light", False)):
-            page.emulate_media(color_scheme=scheme)
-            look_until(page, lambda note=note, light=light_text: is_light(note) == light, f"{way}, {scheme}")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -190,7 +160,28 @@ def test_two_components_on_a_page_each_keep_their_address(host: Host, open_page:
         expect(tab).to_have_text(name)
 
 
-def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) -> None:
+def assert_comes_to_rest(page: Page) -> None:
+    """The frame's height follows what is in it, up and down, and comes to rest."""
+    fold = inside(page, "frame").get_by_role("button", name=SETTINGS)
+    folded = assert_follows(page)
+    fold.click()
+    look_until(page, lambda: frame_heights(page)[0] > folded, "a frame that grew")
+    assert_follows(page)
+    fold.click()
+    look_until(page, lambda: frame_heights(page) == [folded, folded], "a frame as it was")
+    at_rest(page, 120)
+    assert frame_heights(page) == [folded, folded]
+
+
+def assert_follow_the_system(page: Page) -> None:
+    """The frame and the component are dark where the reader's system is, and light where it is."""
+    texts = [inside(page, way).locator(".status >> visible=true").first for way in WAYS]
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        look_until(page, lambda dark=scheme == "dark": [is_light(text) for text in texts] == [dark, dark], scheme)
+
+
+def test_the_example_page_is_whole_and_follows_its_reader(host: Host, open_page: Open, address: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     assert text.count("http") == 1  # the app is named in one place
     url = host.page(text.replace("http://127.0.0.1:7860/", f"{address}/"))
@@ -199,7 +190,8 @@ def test_the_example_page_is_whole(host: Host, open_page: Open, address: str) ->
     expect(page.frame_locator("iframe").locator("#writing-status")).to_contain_text("60 places")
     expect(page.locator("gradio-app #sizes tbody tr")).to_have_count(SIZE_ROWS)
     expect(page.get_by_role("link", name=embed.TITLE)).to_have_count(0)
-    assert_follows(page)
+    assert_comes_to_rest(page)
+    assert_follow_the_system(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     hosts = {urlsplit(request).netloc for request in visitor.requests if request.startswith("http")}
     assert hosts == {urlsplit(url).netloc, urlsplit(address).netloc}
@@ -216,7 +208,7 @@ def test_the_example_page_holds_what_the_builder_writes() -> None:
     assert squeezed(embed.snippet("", {"tab": "size"}, False, "")) in text
 
 
-def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, address: str) -> None:
+def test_the_builder_writes_what_is_set_and_says_what_is_wrong_with_it(open_page: Open, address: str) -> None:
     page = open_page(f"{address}/?tab=generate&prompt=%3Cb%3E+%22quoted%22&words=12&seed=8&variants=int8").page
     expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
     page.get_by_role("tab", name="About", exact=True).click()
@@ -234,8 +226,13 @@ def test_the_builder_writes_a_snippet_that_works(host: Host, open_page: Open, ad
     asked = {"tab": "generate", "prompt": '<b> "quoted"', "words": "12", "temperature": "1", "top_k": "0", "seed": "8"}
     asked |= {"variants": "int8", "run": "1"}
     assert code.split() == embed.snippet(f"{address}/", asked, False, "dark").split()
-    elsewhere = open_page(host.page(code)).page
-    expect(elsewhere.locator("#writing-status")).to_contain_text("of 12 places")
+    page.get_by_role("tab", name="Generate", exact=True).click()
+    unfold(page)
+    seed = page.get_by_role("spinbutton", name=re.compile("Seed"))
+    seed.fill("-1")
+    seed.press("Tab")
+    page.get_by_role("tab", name="About", exact=True).click()
+    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("Seed must be a whole number")
 
 
 def test_the_default_snippet_shows_what_the_page_shows(host: Host, open_page: Open, address: str) -> None:
@@ -252,14 +249,3 @@ def test_the_default_snippet_shows_what_the_page_shows(host: Host, open_page: Op
     expect(written).to_contain_text(f"&amp;seed={number}&amp;")
     elsewhere = open_page(host.page(written.inner_text())).page
     expect(inside(elsewhere, "frame").locator("#writing section")).to_have_text(shown, use_inner_text=True)
-
-
-def test_the_builder_says_what_is_wrong_with_a_setting(open_page: Open, address: str) -> None:
-    page = open_page(f"{address}/?words=9").page
-    expect(page.locator("#writing-status")).to_contain_text("Filled in from the address")
-    unfold(page)
-    seed = page.get_by_role("spinbutton", name=re.compile("Seed"))
-    seed.fill("-1")
-    seed.press("Tab")
-    page.get_by_role("tab", name="About", exact=True).click()
-    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("Seed must be a whole number")

@@ -21,41 +21,8 @@ def word_at(page: Page, place: int) -> Locator:
     return page.locator(f'[data-word="{place}"]')
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_a_word_that_is_tapped_says_what_both_models_thought(visit: Visit, width: int, dark: bool) -> None:
-    visitor = visit(width, dark)
-    page = visitor.page
-    at_rest(page)
-    tapped = page.locator("[data-word].other").first
-    place = int(tapped.get_attribute("data-word"))
-    tapped.click()
-    panel = panel_of(page, place)
-    expect(panel).to_contain_text("met the same dice")
-    expect(panel.locator(".taken")).to_have_text([re.compile("fp32"), re.compile("int8")])
-    expect(word_at(page, place)).to_be_focused()
-    at_rest(page)
-    box, word = page.locator("#inspector").bounding_box(), word_at(page, place).bounding_box()
-    if width == 390:  # a sheet at the foot, under the word
-        assert box["y"] + box["height"] == pytest.approx(844, abs=1)
-        assert word["y"] + word["height"] <= box["y"]
-        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # what is lowest comes out from under it
-        at_rest(page)
-        last = page.locator("footer").bounding_box()
-        assert last["y"] + last["height"] <= box["y"]
-    else:  # beside it
-        assert word["x"] + word["width"] <= box["x"]
-    page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("axe.run('#reading', {resultTypes: ['violations']})")["violations"]
-    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
-    panel.get_by_role("button", name="Close").click()
-    expect(panel).to_have_count(0)
-    expect(word_at(page, place)).to_be_focused()
-    assert visitor.errors == []
-
-
-def test_keys_move_from_word_to_word(visit: Visit) -> None:
-    page = visit().page
-    at_rest(page)
+def assert_keys_move_from_word_to_word(page: Page) -> None:
+    """The arrows, Home and End lead through fp32's text, Escape out of the panel, Enter back into it."""
     entry = page.locator("[data-word][tabindex]")  # the one from which the others are reached
     place = int(entry.get_attribute("data-word"))
     page.get_by_role("button", name="Variants and settings").focus()
@@ -87,6 +54,54 @@ def test_keys_move_from_word_to_word(visit: Visit) -> None:
     expect(page.locator(".inspection")).to_have_count(0)
 
 
+def assert_the_switch_hides_choices_and_goes_into_the_link(page: Page) -> None:
+    """Before a word has been tapped: its choice stays in sight."""
+    expect(page.locator(".text .chosen").first).to_be_visible()
+    page.get_by_role("checkbox", name="Guess first").check()
+    expect(page.locator(".text .chosen >> visible=true")).to_have_count(0)
+    page.get_by_role("button", name="Copy link to this run").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("&run=1&guess=1")
+    page.get_by_role("checkbox", name="Guess first").uncheck()
+    expect(page.locator(".text .chosen").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_a_word_says_what_both_models_thought(visit: Visit, width: int, dark: bool) -> None:
+    visitor = visit(width, dark, permissions=["clipboard-read", "clipboard-write"])
+    page = visitor.page
+    at_rest(page)
+    if width == 390:
+        assert_the_switch_hides_choices_and_goes_into_the_link(page)
+    tapped = page.locator("[data-word].other").first
+    place = int(tapped.get_attribute("data-word"))
+    tapped.click()
+    panel = panel_of(page, place)
+    expect(panel).to_contain_text("met the same dice")
+    expect(panel.locator(".taken")).to_have_text([re.compile("fp32"), re.compile("int8")])
+    expect(word_at(page, place)).to_be_focused()
+    at_rest(page)
+    box, word = page.locator("#inspector").bounding_box(), word_at(page, place).bounding_box()
+    if width == 390:  # a sheet at the foot, under the word
+        assert box["y"] + box["height"] == pytest.approx(844, abs=1)
+        assert word["y"] + word["height"] <= box["y"]
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # what is lowest comes out from under it
+        at_rest(page)
+        last = page.locator("footer").bounding_box()
+        assert last["y"] + last["height"] <= box["y"]
+    else:  # beside it
+        assert word["x"] + word["width"] <= box["x"]
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("axe.run('#reading', {resultTypes: ['violations']})")["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_have_count(0)
+    expect(word_at(page, place)).to_be_focused()
+    if width == 1280:
+        assert_keys_move_from_word_to_word(page)
+    assert visitor.errors == []
+
+
 def test_a_reader_who_guesses_first_sees_a_choice_when_its_word_is_tapped(open_page: Visit, address: str) -> None:
     visitor = open_page(f"{address}/?view=texts&guess=1", 390)
     page = visitor.page
@@ -116,16 +131,3 @@ def test_a_reader_who_guesses_first_sees_a_choice_when_its_word_is_tapped(open_p
     expect(own).to_be_visible()
     assert page.locator("#writing").bounding_box()["height"] == height  # each gap had its word's room
     assert visitor.errors == []
-
-
-def test_the_switch_hides_choices_and_goes_into_the_link(visit: Visit) -> None:
-    page = visit(permissions=["clipboard-read", "clipboard-write"]).page
-    at_rest(page)
-    expect(page.locator(".text .chosen").first).to_be_visible()
-    page.get_by_role("checkbox", name="Guess first").check()
-    expect(page.locator(".text .chosen >> visible=true")).to_have_count(0)
-    page.get_by_role("button", name="Copy link to this run").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()").endswith("&run=1&guess=1")
-    page.get_by_role("checkbox", name="Guess first").uncheck()
-    expect(page.locator(".text .chosen").first).to_be_visible()
