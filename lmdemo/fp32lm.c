@@ -69,29 +69,30 @@ static void finish(const Linear *l, int first, const float *totals, float *out) 
     if (first + PANEL <= l->rows) memcpy(out, totals, sizeof(float) * PANEL);
     else memcpy(out, totals, sizeof(float) * (l->rows - first));
 }
-// One word x (columns) with all panels, one of either half at a time, since memory gives two streams faster than one.
-static void product(const Linear *l, const float *x, float *out) {
+// One word x (columns) with all panels, one of either half at a time, since memory gives two streams faster than one;
+// from the first to the last, or back: what the caches still hold of the last word's weights comes first.
+static void product(const Linear *l, const float *x, int back, float *out) {
     float totals[2 * PANEL];
     int half = ((l->rows + PANEL - 1) / PANEL + 1) / 2 * PANEL;
-    for (int one = 0; one < half; one += PANEL) {
-        int other = one + half < l->rows ? one + half : one;
+    for (int e = 0; e < half; e += PANEL) {
+        int one = back ? half - PANEL - e : e, other = one + half < l->rows ? one + half : one;
         pair(panel_at(l, one), panel_at(l, other), x, l->columns, totals);
         finish(l, one, totals, out + one);
         finish(l, other, totals + PANEL, out + other);
     }
 }
 // One word, its inputs x (ninp): the logits y (ntoken) of the next. The state h, c (layers, nhid) becomes the next one;
-// scratch (4 nhid + the most columns).
-void fp32_step(const Model *m, float *h, float *c, float *scratch, const float *x, float *y) {
+// scratch (4 nhid + the most columns). Of two words one after the other, one goes back.
+void fp32_step(const Model *m, float *h, float *c, float *scratch, const float *x, float *y, int32_t back) {
     int nhid = m->units.nhid; float *gates = scratch, *both = gates + 4L * nhid;
     for (int l = 0; l < m->layers; l++, x = h, h += nhid, c += nhid) {
         const Linear *of_both = m->of_both + l; int inputs = of_both->columns - nhid;
         memcpy(both, x, sizeof(float) * inputs);
         memcpy(both + inputs, h, sizeof(float) * nhid);
-        product(of_both, both, gates);
+        product(of_both, both, back, gates);
         cell(&m->units, gates, c, h);
     }
-    product(m->decoder, x, y);
+    product(m->decoder, x, back, y);
 }
 // The rows of a panel, from row `first` on, with n words x: out (n, stride). As few turns as there can be, of about as
 // many words each.

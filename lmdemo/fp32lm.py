@@ -92,7 +92,7 @@ class Fp32LMRunner(State, PackedRunner):
         self._words = config.ntoken
         self._rows = torch.empty(0, config.ntoken)  # of logits, used again by the next piece
         self._places = [part.data_ptr() for part in (self._h, self._c, self._scratch)]
-        self._output = self._logits.data_ptr()
+        self._output, self._back = self._logits.data_ptr(), 0
 
     def step(self, word: int) -> Tensor:
         """Read one word; the logits (ntoken,) of the next, which may be overwritten.
@@ -103,7 +103,8 @@ class Fp32LMRunner(State, PackedRunner):
         if not 0 <= word < self._words:
             raise ValueError("A word is not in the vocabulary.")
         row = self._first_row + word * self._row_bytes
-        self._library.fp32_step(self._structure, *self._places, row, self._output)
+        self._library.fp32_step(self._structure, *self._places, row, self._output, self._back)
+        self._back ^= 1
         return self._logits
 
     def _decode(self, rows: Tensor, _window: Tensor) -> Tensor:
@@ -132,7 +133,7 @@ class Fp32LMRunner(State, PackedRunner):
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library`, whose functions know what they take."""
-    library.fp32_step.argtypes = [POINTER(_Model), *[c_void_p] * 5]
+    library.fp32_step.argtypes = [POINTER(_Model), *[c_void_p] * 5, c_int32]
     library.fp32_decode.argtypes = [POINTER(_Model), c_void_p, c_int32, c_void_p]
     library.fp32_losses.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int32, c_void_p, c_void_p]
     library.fp32_step.restype = library.fp32_decode.restype = library.fp32_losses.restype = None
