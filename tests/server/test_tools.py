@@ -18,9 +18,10 @@ import pytest
 import patient
 from account import jobs_in
 from endpoints import LONG, assert_stopped, begin, following
-from lmdemo.bench import ROOT, running_app
+from lmdemo.bench import ROOT
 from lmdemo.server import tools
 from readme import README
+from short import running_shortly
 from waiting import LAST_NET
 
 ENVIRONMENT = ROOT / ".venv" / "mcp"
@@ -74,7 +75,7 @@ def tools_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def app(python: str, tools_log: Path) -> Iterator[str]:
     """The real app where `mcp` is installed, at a console that has no character for what Gradio prints then."""
-    with running_app(python=python, log=tools_log, PYTHONIOENCODING="cp1252") as (_, address, _):
+    with running_shortly(100, python=python, log=tools_log, PYTHONIOENCODING="cp1252") as (_, address, _):
         yield address
 
 

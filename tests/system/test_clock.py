@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 from glob import glob
 from pathlib import Path
 
-from endpoints import LONG, begin, call, following
+from endpoints import begin, call, following
 from lmdemo.bench import ROOT, running_app
 from patient import get
 
@@ -31,7 +31,7 @@ def test_a_clock_that_jumps_in_a_run_changes_no_figure(tmp_path: Path) -> None:
 
         for jump in ("+1d", "-1d"):
             before, began = day(), time.monotonic()
-            with following(address, "evaluate", *LONG["evaluate"]) as events:
+            with following(address, "evaluate", 5_000, 1) as events:
                 begin(events)
                 clock.write_text(jump)
                 jumped = next(data for _, data in events if day() != before)
