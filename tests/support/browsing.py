@@ -27,11 +27,11 @@ from playwright.sync_api import (
 
 from waiting import LAST_NET, wait_until
 
-# the last two for processor time: scripts compiled once and kept, by no compiler that only long work repays
+# the last for processor time: the scripts of a page are compiled once, for all pages
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
-    " --process-per-site --js-flags=--no-opt"
+    " --process-per-site"
 )
 # the one that tests/run found; without any, Playwright's own
 CHROMIUM = os.environ.get("LMDEMO_CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
