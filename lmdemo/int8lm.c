@@ -118,3 +118,13 @@ void losses(const Model *m, const Text *s, const int64_t *targets, int32_t n, fl
     }
     end_losses(n, most, sum, loss);
 }
+// The sum of all products of a matrix with n words x (n, width) of bytes, for the peak rate of products.
+int64_t multiply(const Linear *l, const uint8_t *x, int32_t n) {
+    int32_t start[PANEL] = {0}, totals[WORDS * PANEL]; int64_t sum = 0;
+    for (int first = 0; first < l->rows; first += PANEL)
+        for (int t = 0, words; t < n; t += words) {
+            words = tile(l->quiet, n - t, panel_at(l, first), x + (long)t * l->width, l->width, start, totals);
+            for (int e = 0; e < words * PANEL; e++) sum += totals[e];
+        }
+    return sum;
+}

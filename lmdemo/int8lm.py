@@ -9,7 +9,7 @@ It knows nothing of compilers: where the library comes from is compiled.py's.
 
 import ctypes
 from collections.abc import Iterable, Iterator
-from ctypes import POINTER, byref, c_float, c_int32, c_void_p
+from ctypes import POINTER, byref, c_float, c_int32, c_int64, c_void_p
 
 import numpy as np
 import torch
@@ -46,43 +46,25 @@ class _Text(ctypes.Structure):
     ]
 
 
-class Int8LM:
-    """The weights of a dynamically quantized model as the kernel reads them; made once, shared by its runners."""
+class _Panels:
+    """How the library wants weights to lie; int8lm.c and tiles.h describe it."""
 
-    def __init__(self, model: nn.Module, library: ctypes.CDLL) -> None:
-        """Arrange the weights of `model`, whose LSTM and decoder `quantize_dynamic` has replaced.
+    def __init__(self, library: ctypes.CDLL, levels: int) -> None:
+        """`levels` is the greatest integer of an activation."""
+        self._rows, self._quiet, self._levels = (
+            _constant(library, "panel_rows"),
+            _constant(library, "quiet_columns"),
+            levels,
+        )
 
-        Raises:
-            VariantError: the engine's activations are too great for the products of this processor.
-        """
-        levels = LEVELS.get(torch.backends.quantized.engine, 127)
-        if levels > c_int32.in_dll(library, "largest").value:
-            raise VariantError("The kernel cannot hold this quantized engine's 8-bit activations on this processor.")
-        self.config, self.encoder, self.library = model.config, model.encoder, _declared(library)
-        self._panel = c_int32.in_dll(library, "panel_rows").value
-        self._quiet_columns, self._levels = c_int32.in_dll(library, "quiet_columns").value, levels
-        weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
-        pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
-        pairs.append((model.decoder.weight(), model.decoder.bias()))
-        self.bytes = sum(self._bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
-        self._memory = huge(self.bytes)  # which the structures point into
-        free, linears = self._memory, []
-        for weight, bias in pairs:
-            pause_here()
-            linears.append(self._arranged(weight, bias, free))
-            free = free[self._bytes(weight) :]
-        of_input, of_hidden = ((_Linear * len(layers))(*linears[n : n + len(layers)]) for n in (0, len(layers)))
-        decoder = ctypes.pointer(linears[-1])
-        self.structure = _Model(len(layers), levels, of_input, of_hidden, decoder, units(model.config.nhid))
-        self.width = max(linear.width for linear in linears)
-
-    def _bytes(self, weight: Tensor) -> int:
+    def bytes(self, weight: Tensor) -> int:
+        """What panels of a weight (rows, columns) take."""
         rows, columns = weight.shape
-        return filled(rows, self._panel) * (filled(columns, 16) + 12)
+        return filled(rows, self._rows) * (filled(columns, 16) + 12)
 
-    def _arranged(self, weight: Tensor, bias: Tensor, free: np.ndarray) -> _Linear:
-        """Panels of rows at the beginning of `free`, as int8lm.c describes them."""
-        integers, each = weight.int_repr().numpy(), self._panel  # (rows, columns) int8
+    def arranged(self, weight: Tensor, bias: Tensor, free: np.ndarray) -> _Linear:
+        """Panels of a quantized weight (rows, columns) and its bias (rows,) at the beginning of `free`."""
+        integers, each = weight.int_repr().numpy(), self._rows  # (rows, columns) int8
         rows, columns = integers.shape
         width, panels = filled(columns, 16), filled(rows, each) // each
         per_tensor = weight.qscheme() == torch.per_tensor_affine
@@ -93,7 +75,7 @@ class Int8LM:
         after[0] = padded.sum(1, dtype=np.int32)
         after[1, :rows] = scales.astype(np.float32).view(np.int32)
         after[2, :rows] = bias.detach().numpy().view(np.int32)
-        place = free[: self._bytes(weight)].reshape(panels, -1)
+        place = free[: self.bytes(weight)].reshape(panels, -1)
         place[:, : each * width] = padded.reshape(panels, each, width // 4, 4).swapaxes(1, 2).reshape(panels, -1)
         place[:, each * width :] = after.reshape(3, panels, each).swapaxes(0, 1).reshape(panels, -1).view(np.int8)
         return _Linear(rows, columns, width, self._is_quiet(padded), place.ctypes.data)
@@ -105,15 +87,65 @@ class Int8LM:
             weights: (rows, width) int8. A lane of 16 bits has the first or the last two of every four columns; the
                 greatest sums are of its weights of one sign, with activations of 0 for the others.
         """
-        if not self._quiet_columns:
+        if not self._quiet:
             return False
         magnitude = np.abs(weights).view(np.uint8)  # of -128 too
         positive = np.where(weights > 0, magnitude, 0).astype(np.uint16)
         for of_one_sign in (positive, magnitude - positive):
-            lanes = (of_one_sign[:, 0::2] + of_one_sign[:, 1::2]).reshape(-1, self._quiet_columns // 4, 2)
+            lanes = (of_one_sign[:, 0::2] + of_one_sign[:, 1::2]).reshape(-1, self._quiet // 4, 2)
             if lanes.sum(1, dtype=np.uint16).max() > (2**15 - 1) // self._levels:
                 return False
         return True
+
+
+class Int8LM:
+    """The weights of a dynamically quantized model as the kernel reads them; made once, shared by its runners."""
+
+    def __init__(self, model: nn.Module, library: ctypes.CDLL) -> None:
+        """Arrange the weights of `model`, whose LSTM and decoder `quantize_dynamic` has replaced.
+
+        Raises:
+            VariantError: the engine's activations are too great for the products of this processor.
+        """
+        levels = LEVELS.get(torch.backends.quantized.engine, 127)
+        if levels > _constant(library, "largest"):
+            raise VariantError("The kernel cannot hold this quantized engine's 8-bit activations on this processor.")
+        self.config, self.encoder, self.library = model.config, model.encoder, _declared(library)
+        weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
+        pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
+        pairs.append((model.decoder.weight(), model.decoder.bias()))
+        panels = _Panels(library, levels)
+        self.bytes = sum(panels.bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
+        self._memory = huge(self.bytes)  # which the structures point into
+        free, linears = self._memory, []
+        for weight, bias in pairs:
+            pause_here()
+            linears.append(panels.arranged(weight, bias, free))
+            free = free[panels.bytes(weight) :]
+        of_input, of_hidden = ((_Linear * len(layers))(*linears[n : n + len(layers)]) for n in (0, len(layers)))
+        decoder = ctypes.pointer(linears[-1])
+        self.structure = _Model(len(layers), levels, of_input, of_hidden, decoder, units(model.config.nhid))
+        self.width = max(linear.width for linear in linears)
+
+
+class Int8Product:
+    """A matrix (width, width) of ones with as many words of bytes: the products alone, for their peak rate.
+
+    Its weights are as small as the kernel likes them best.
+    """
+
+    def __init__(self, width: int, library: ctypes.CDLL) -> None:
+        """`width` is a multiple of sixteen."""
+        ones = torch.quantize_per_tensor(torch.ones(width, width), 1.0, 0, torch.qint8)
+        panels = _Panels(library, 127)
+        self._memory = huge(panels.bytes(ones))
+        self._matrix = panels.arranged(ones, torch.zeros(width), self._memory)
+        self._words = torch.randint(128, (width, width), dtype=torch.uint8)
+        self._library = _declared(library)
+
+    def __call__(self) -> int:
+        """The sum of all products."""
+        return self._library.multiply(byref(self._matrix), self._words.data_ptr(), len(self._words))
 
 
 class Int8LMRunner(State):
@@ -223,6 +255,11 @@ class Int8LMRunner(State):
         self._words = words
 
 
+def _constant(library: ctypes.CDLL, name: str) -> int:
+    """One of those that int8lm.c gives a name."""
+    return c_int32.in_dll(library, name).value
+
+
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library`, whose functions know what they take."""
     both = [POINTER(_Model), POINTER(_Text)]
@@ -230,5 +267,6 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.step.argtypes = [*both, c_void_p, c_void_p]
     library.decode.argtypes = [*both, c_int32, c_int32, c_void_p]
     library.losses.argtypes = [*both, c_void_p, c_int32, c_void_p]
+    library.multiply.argtypes, library.multiply.restype = [POINTER(_Linear), c_void_p, c_int32], c_int64
     library.run.restype = library.step.restype = library.decode.restype = library.losses.restype = None
     return library

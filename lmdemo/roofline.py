@@ -21,6 +21,8 @@ import torch
 from torch.nn import functional as F
 
 from lmdemo import onednn
+from lmdemo.compiled import compiled
+from lmdemo.int8lm import Int8Product
 from lmdemo.model import ModelConfig
 from lmdemo.size import Size
 from lmdemo.variants import is_quantized, square_linear
@@ -139,12 +141,17 @@ def measure(sizes: Iterable[int]) -> Rates:
 
 @cache
 def _int8_ways() -> tuple[Callable[[], object], ...]:
-    """Dynamically quantized products by the engine and by oneDNN: from fp32 numbers to fp32 numbers, as in a model."""
+    """Dynamically quantized products by the engine and by oneDNN, from fp32 numbers to fp32 numbers as in a model; and
+    those of our own kernel, where there is one, without what stands around them.
+    """
     rows, quantized = torch.rand(INT8_WIDTH, INT8_WIDTH), square_linear(INT8_WIDTH)
     ways: list[Callable[[], object]] = [lambda: quantized(rows)]
     if onednn.available():
         packed = onednn.Int8Linear(quantized, INT8_WIDTH)
         ways.append(lambda: packed(rows, rows))
+    library = compiled().library
+    if library is not None:
+        ways.append(Int8Product(INT8_WIDTH, library))
     return tuple(ways)
 
 

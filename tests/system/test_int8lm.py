@@ -10,7 +10,7 @@ import lmdemo
 from lmdemo.choosing import ROWS
 from lmdemo.compiled import compiled
 from lmdemo.inference import PREFILL, Runner, go_on
-from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner
+from lmdemo.int8lm import CHUNK, Int8LM, Int8LMRunner, Int8Product
 from lmdemo.noise import Noise
 from lmdemo.sampling import Sampler
 
@@ -140,6 +140,12 @@ def test_sums_at_the_edge_of_16_bits_are_exact(weights: list[int], sign: int) ->
     assert set(weights) <= set((sign * model.rnn.get_weight()["weight_ih_l0"].int_repr()).flatten().tolist())
     (expected,) = logits(model, torch.tensor([1, 2, 3]), 3)
     assert torch.allclose(torch.cat(list(in_kernel(model).read(torch.tensor([1, 2, 3])))), expected, atol=1e-6)
+
+
+def test_the_peak_is_measured_with_all_products() -> None:
+    """Fewer would make a rate that does not exist."""
+    product = Int8Product(112, compiled().library)
+    assert product() == 112 * product._words.sum(dtype=torch.int64)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])

@@ -20,8 +20,8 @@ def test_they_are_as_exact_on_smaller_processors(tmp_path: Path) -> None:
     A word that is written is a window of one that is read: the same C, on the bundled model in the losses.
     """
     picks = [noise.test_its_bits_are_numpys, noise.test_every_pick_is_numpys]
-    edges = int8.test_sums_at_the_edge_of_16_bits_are_exact
-    run_on_each([*SHAPES, *picks, edges, int8.test_its_loss_is_stock_int8s], tmp_path)
+    sums = [int8.test_sums_at_the_edge_of_16_bits_are_exact, int8.test_the_peak_is_measured_with_all_products]
+    run_on_each([*SHAPES, *picks, *sums, int8.test_its_loss_is_stock_int8s], tmp_path)
 
 
 def test_they_stay_in_bounds(tmp_path: Path) -> None:
@@ -32,4 +32,12 @@ def test_they_stay_in_bounds(tmp_path: Path) -> None:
     ]
     tests += [noise.test_its_bits_are_numpys, noise.test_every_pick_is_numpys]
     tests += [noise.test_scores_beyond_reason_stay_in_bounds, noise.test_what_the_kernel_cannot_check_is_refused]
-    run_under_sanitizers([*SHAPES, int8.test_extreme_activations_are_those_of_stock, *tests], tmp_path)
+    run_under_sanitizers(
+        [
+            *SHAPES,
+            int8.test_extreme_activations_are_those_of_stock,
+            int8.test_the_peak_is_measured_with_all_products,
+            *tests,
+        ],
+        tmp_path,
+    )
