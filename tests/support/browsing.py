@@ -169,18 +169,21 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, profile: BrowserContext) -> Iterator[Callable[..., Visitor]]:
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
     """Open any page as a new visitor: `open_page(address, width=1280, dark=False)`.
 
-    With `alone=True`, or more for its context, the visitor has a profile, with cookies, of its own.
+    With `alone=True`, or more for its context, the visitor has a profile, with cookies, of its own. Chromium alone has
+    another, which visitors share.
     """
     alones: list[BrowserContext] = []
+    shared: list[BrowserContext] = []
 
     def new_page(alone: bool, **how: object) -> Page:
-        if not alone:
-            return profile.new_page()
-        alones.append(_context(browser, **how))
-        return alones[-1].new_page()
+        if alone:
+            alones.append(_context(browser, **how))
+            return alones[-1].new_page()
+        shared[:] = [request.getfixturevalue("profile")]
+        return shared[0].new_page()
 
     def open_page(address: str, width: int = 1280, dark: bool = False, alone: bool = False, **more: object) -> Visitor:
         page = new_page(alone or bool(more), **more)
@@ -196,6 +199,12 @@ def open_page(browser: Browser, profile: BrowserContext) -> Iterator[Callable[..
     yield open_page
     for context in alones:
         context.close()
+    for context in shared:
+        _clear(context)
+
+
+def _clear(profile: BrowserContext) -> None:
+    """Close all pages but the one that stays, and forget what they left."""
     stays, *others = profile.pages
     origins = {urlsplit(frame.url)[:2] for page in others for frame in page.frames}
     for page in others:

@@ -49,7 +49,7 @@ def button(page: Page, name: str):  # noqa: ANN201
 
 
 def test_it_shows_points_writes_stops_and_saves(visit: Visit, downloads: Path) -> None:
-    visitor = visit()
+    visitor = visit(alone=True)
     page = visitor.page
     status = page.locator("#writing-status")
 
@@ -94,7 +94,7 @@ def assert_fitting(page: Page, charts: int, where: str) -> None:
 
 
 def test_everything_fits_at_every_width(visit: Visit) -> None:
-    visitor = visit()
+    visitor = visit(alone=True)
     page = visitor.page
     prompt = page.locator(".asking textarea")
     for width in WIDTHS:  # which changes while three of the tabs are hidden
