@@ -49,13 +49,9 @@ class _Text(ctypes.Structure):
 class _Panels:
     """How the library wants weights to lie; int8lm.c and tiles.h describe it."""
 
-    def __init__(self, library: ctypes.CDLL, levels: int) -> None:
-        """`levels` is the greatest integer of an activation."""
-        self._rows, self._quiet, self._levels = (
-            _constant(library, "panel_rows"),
-            _constant(library, "quiet_columns"),
-            levels,
-        )
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._rows, self._quiet = _constant(library, "panel_rows"), _constant(library, "quiet_columns")
+        self._largest = _constant(library, "largest")  # of an activation: 128 where 127 is meant and rounding goes up
 
     def bytes(self, weight: Tensor) -> int:
         """What panels of a weight (rows, columns) take."""
@@ -93,7 +89,7 @@ class _Panels:
         positive = np.where(weights > 0, magnitude, 0).astype(np.uint16)
         for of_one_sign in (positive, magnitude - positive):
             lanes = (of_one_sign[:, 0::2] + of_one_sign[:, 1::2]).reshape(-1, self._quiet // 4, 2)
-            if lanes.sum(1, dtype=np.uint16).max() > (2**15 - 1) // self._levels:
+            if lanes.sum(1, dtype=np.uint16).max() > (2**15 - 1) // self._largest:
                 return False
         return True
 
@@ -114,7 +110,7 @@ class Int8LM:
         weights, biases, layers = model.rnn.get_weight(), model.rnn.get_bias(), range(model.config.nlayers)
         pairs = [(weights[f"weight_{kind}_l{n}"], biases[f"bias_{kind}_l{n}"]) for kind in ("ih", "hh") for n in layers]
         pairs.append((model.decoder.weight(), model.decoder.bias()))
-        panels = _Panels(library, levels)
+        panels = _Panels(library)
         self.bytes = sum(panels.bytes(weight) for weight, _ in pairs)  # a second copy beside the model's own
         self._memory = huge(self.bytes)  # which the structures point into
         free, linears = self._memory, []
@@ -137,7 +133,7 @@ class Int8Product:
     def __init__(self, width: int, library: ctypes.CDLL) -> None:
         """`width` is a multiple of sixteen."""
         ones = torch.quantize_per_tensor(torch.ones(width, width), 1.0, 0, torch.qint8)
-        panels = _Panels(library, 127)
+        panels = _Panels(library)
         self._memory = huge(panels.bytes(ones))
         self._matrix = panels.arranged(ones, torch.zeros(width), self._memory)
         self._words = torch.randint(128, (width, width), dtype=torch.uint8)
